@@ -1,0 +1,43 @@
+//! The project's own commands; `cargo xtask help` lists them. Here only the command line is read.
+
+mod check;
+mod home;
+mod process;
+mod say;
+mod test;
+mod tidy;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+use crate::home::Home;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The project's own commands"
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole gate: formatting, lints, documentation, dependencies, tidiness and tests
+    Check(check::Args),
+    /// Every test of every crate, with the clients from other languages that they need
+    Test,
+    /// Only the rules of the house that no other tool knows
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    let home = Home::find()?;
+    match Line::parse().command {
+        Command::Check(args) => check::run(&home, &args),
+        Command::Test => test::run(&home),
+        Command::Tidy => tidy::run(&home),
+    }
+}

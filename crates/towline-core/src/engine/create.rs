@@ -1,0 +1,248 @@
+//! Beginning an upload, or finding the one that was begun.
+
+use super::tally::Count;
+use super::{Engine, Room};
+use crate::catalog::{Handle, Inserted};
+use crate::error::{Error, Refusal};
+use crate::key::Key;
+use crate::plan::Plan;
+use crate::policy::{Existing, Operation, Principal};
+use crate::store::{Obstacle, Opened};
+use crate::upload::{About, Epoch, Phase, Progress, Upload, UploadId};
+
+/// What a client wants to upload.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub key: Key,
+    pub cut: Cut,
+    pub total_bytes: Option<u64>,
+    pub about: About,
+}
+
+/// How a client wants it cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Equal parts, of about this size if there is a wish.
+    Even { wish_bytes: Option<u64> },
+    /// S3's rule.
+    Free,
+}
+
+/// An upload that takes parts, or the finished one that an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    pub upload: Upload,
+    /// It was there before.
+    pub is_resumed: bool,
+}
+
+/// Bounds of what is kept in the head of an upload.
+const FILENAME_BYTES_MAX: usize = 1024;
+const CONTENT_TYPE_BYTES_MAX: usize = 255;
+const HANDLE_BYTES_MAX: usize = 512;
+const METADATA_BYTES_MAX: usize = 8 * 1024;
+const METADATA_COUNT_MAX: usize = 64;
+
+impl Engine {
+    /// Begins an upload, or answers with the owner's upload of the same file.
+    pub async fn create(&self, who: &Principal, order: Order) -> Result<Created, Error> {
+        let room = &*self.0;
+        room.check(who, &order)?;
+        if let Some(upload) = room.find_again(who, &order).await? {
+            room.tally.add(Count::UploadsResumed, 1);
+            return Ok(Created {
+                upload,
+                is_resumed: true,
+            });
+        }
+        if room.policy.existing == Existing::Refuse && room.store.has(&order.key).await? {
+            return Err(Refusal::KeyTaken(order.key).into());
+        }
+        let plan = room.plan(&order)?;
+        let id = room.ids.fresh();
+        let place = match room
+            .store
+            .open(id, &order.key)
+            .await
+            .map_err(super::refuse_full)?
+        {
+            Opened::At(place) => place,
+            Opened::Blocked(obstacle) => return Err(key_blocked(order.key, obstacle).into()),
+        };
+        let created_at = room.clock.now();
+        let upload = Upload {
+            id,
+            key: order.key,
+            plan,
+            place,
+            about: order.about,
+            owner: who.owner.clone(),
+            phase: Phase::Open,
+            epoch: Epoch::default(),
+            progress: Progress::default(),
+            tail: None,
+            created_at,
+            expires_at: created_at + room.policy.keep_unfinished,
+        };
+        room.insert(upload).await
+    }
+
+    /// Says how large the whole will be, for an upload that began without knowing.
+    pub async fn declare_total(
+        &self,
+        who: &Principal,
+        id: UploadId,
+        total_bytes: u64,
+    ) -> Result<Upload, Error> {
+        self.0.declare_total(who, id, total_bytes).await
+    }
+}
+
+impl Room {
+    fn check(&self, who: &Principal, order: &Order) -> Result<(), Refusal> {
+        if !who.may(Operation::Upload) || !who.may_name(&order.key) {
+            return Err(Refusal::Forbidden(Operation::Upload));
+        }
+        if let Some(allowed) = self.limits.segment_bytes_max {
+            order.key.check_segments(allowed).map_err(|problem| {
+                let text = order.key.as_str().to_owned();
+                Refusal::BadKey { text, problem }
+            })?;
+        }
+        if let Some(total) = order.total_bytes {
+            self.limits.check_total(total)?;
+        }
+        check_about(&order.about)
+    }
+
+    fn plan(&self, order: &Order) -> Result<Plan, Refusal> {
+        match order.cut {
+            Cut::Even { wish_bytes } => {
+                let wish_bytes = wish_bytes.unwrap_or(self.policy.part_bytes_default);
+                Plan::even(order.total_bytes, wish_bytes, &self.limits)
+            }
+            Cut::Free => Ok(Plan::Free {
+                total_bytes: order.total_bytes,
+            }),
+        }
+    }
+
+    /// By idempotency key: that upload, whatever became of it. By fingerprint: one that still takes parts.
+    async fn find_again(&self, who: &Principal, order: &Order) -> Result<Option<Upload>, Error> {
+        if let Some(key) = &order.about.idempotency_key {
+            let handle = Handle::IdempotencyKey(key.clone());
+            if let Some(upload) = self.catalog.find(&who.owner, &handle).await? {
+                if !is_same_file(&upload, order) {
+                    return Err(Refusal::IdempotencyConflict.into());
+                }
+                return Ok(Some(upload));
+            }
+        }
+        if let Some(fingerprint) = &order.about.fingerprint {
+            let handle = Handle::Fingerprint(fingerprint.clone());
+            let found = self.catalog.find(&who.owner, &handle).await?;
+            return Ok(found.filter(|upload| is_same_file(upload, order)));
+        }
+        Ok(None)
+    }
+
+    async fn insert(&self, upload: Upload) -> Result<Created, Error> {
+        match self.catalog.insert(&upload).await.map_err(super::refuse_full)? {
+            Inserted::New => {
+                self.tally.add(Count::UploadsCreated, 1);
+                Ok(Created {
+                    upload,
+                    is_resumed: false,
+                })
+            }
+            Inserted::Existing(existing) => {
+                // Two creates with one idempotency key ran at once; ours made a place that nobody will use.
+                if let Err(fault) = self.store.discard(&upload.place).await {
+                    self.tally.note_ignored(&fault);
+                }
+                let is_same = existing.key == upload.key
+                    && existing.plan.total_bytes() == upload.plan.total_bytes()
+                    && existing.about.declared == upload.about.declared;
+                if !is_same {
+                    return Err(Refusal::IdempotencyConflict.into());
+                }
+                Ok(Created {
+                    upload: *existing,
+                    is_resumed: true,
+                })
+            }
+        }
+    }
+}
+
+fn is_same_file(upload: &Upload, order: &Order) -> bool {
+    upload.key == order.key
+        && upload.plan.total_bytes() == order.total_bytes
+        && upload.about.declared == order.about.declared
+}
+
+pub(super) fn key_blocked(key: Key, obstacle: Obstacle) -> Refusal {
+    Refusal::KeyBlocked {
+        key,
+        obstacle: obstacle.name,
+        is_folder: obstacle.is_folder,
+    }
+}
+
+fn check_about(about: &About) -> Result<(), Refusal> {
+    check_text("filename", &about.filename, FILENAME_BYTES_MAX)?;
+    if let Some(content_type) = &about.content_type {
+        check_text("content_type", content_type, CONTENT_TYPE_BYTES_MAX)?;
+    }
+    if let Some(fingerprint) = &about.fingerprint {
+        check_handle("fingerprint", fingerprint)?;
+    }
+    if let Some(key) = &about.idempotency_key {
+        check_handle("idempotency_key", key)?;
+    }
+    let metadata_bytes: usize = about
+        .metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if metadata_bytes > METADATA_BYTES_MAX || about.metadata.len() > METADATA_COUNT_MAX {
+        let problem = format!(
+            "at most {METADATA_COUNT_MAX} entries of {METADATA_BYTES_MAX} bytes together are kept, \
+             these are {} of {metadata_bytes}",
+            about.metadata.len()
+        );
+        return Err(Refusal::BadField {
+            field: "metadata".into(),
+            problem,
+        });
+    }
+    for (name, value) in &about.metadata {
+        check_text("metadata", name, METADATA_BYTES_MAX)?;
+        check_text("metadata", value, METADATA_BYTES_MAX)?;
+    }
+    Ok(())
+}
+
+fn check_handle(field: &'static str, text: &str) -> Result<(), Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::BadField {
+            field: field.into(),
+            problem: "is empty, leave it out instead".into(),
+        });
+    }
+    check_text(field, text, HANDLE_BYTES_MAX)
+}
+
+fn check_text(field: &'static str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
+    let problem = if text.len() > bytes_max {
+        format!("is {} bytes long, {bytes_max} are allowed", text.len())
+    } else if text.chars().any(char::is_control) {
+        "holds a control character".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::BadField {
+        field: field.into(),
+        problem,
+    })
+}

@@ -1,0 +1,295 @@
+//! Ending an upload: sealed with a receipt, or abandoned. Both can be asked for again and say the same.
+
+use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, FutureExt as _, Shared};
+use std::sync::{Arc, PoisonError};
+
+use super::create::key_blocked;
+use super::tally::Count;
+use super::{Engine, Room, refuse_full};
+use crate::catalog::{Fact, Recorded};
+use crate::crc64::Joined;
+use crate::digest::{Digest, Digester};
+use crate::error::{Error, Fault, FaultKind, Refusal};
+use crate::lease::Lease;
+use crate::plan::Plan;
+use crate::policy::Principal;
+use crate::receipt::{Receipt, Voucher};
+use crate::store::{Seal, SealedObject};
+use crate::upload::{Ending, Part, Phase, Upload, UploadId};
+
+/// A seal under way; everybody who asked gets its answer.
+pub(super) type Sealing = Shared<BoxFuture<'static, Result<Upload, Error>>>;
+
+/// How many missing parts a refusal names.
+const MISSING_NAMED_MAX: usize = 100;
+/// How many parts are read from the catalog at once.
+const PAGE: usize = 1000;
+/// How often a seal begins again because another node claimed the upload.
+const TRIES_MAX: usize = 3;
+
+impl Engine {
+    /// Seals an upload and returns it with its receipt; an upload that is sealed already is returned as it is.
+    pub async fn finish(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
+        let upload = self.0.fetch(who, id).await?;
+        match &upload.phase {
+            Phase::Sealed(_) => return Ok(upload),
+            Phase::Abandoned(_) => return Err(Refusal::NotOpen(upload.phase.name()).into()),
+            Phase::Open | Phase::Disputed => self.0.check_whole(&upload).await?,
+            Phase::Sealing => {}
+        }
+        self.seal(id).await
+    }
+
+    /// Gives an upload up; one that is given up already is returned as it is.
+    pub async fn abandon(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
+        let upload = self.0.fetch(who, id).await?;
+        self.0.abandon(upload, Ending::Cancelled).await
+    }
+
+    /// Joins the seal that is under way, or begins one. It goes on when the one who asked is gone: verifying a large
+    /// file can outlast a client's patience, and must not begin again each time.
+    pub(super) async fn seal(&self, id: UploadId) -> Result<Upload, Error> {
+        let sealing = {
+            let mut table = self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(sealing) = table.get(&id) {
+                sealing.clone()
+            } else {
+                let room = Arc::clone(&self.0);
+                let sealing = async move { room.seal(id).await }.boxed().shared();
+                table.insert(id, sealing.clone());
+                let (room, work) = (Arc::clone(&self.0), sealing.clone());
+                self.0.tasks.spawn(async move {
+                    work.await.ok();
+                    room.sealing
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&id);
+                });
+                sealing
+            }
+        };
+        sealing.await
+    }
+}
+
+impl Room {
+    /// Every byte of the total must have landed, or lie in a tail that ends there.
+    async fn check_whole(&self, upload: &Upload) -> Result<(), Error> {
+        let landed_bytes = upload.progress.landed_bytes;
+        match (upload.plan, upload.plan.total_bytes()) {
+            (Plan::Even { .. }, None) => Err(Refusal::TotalUnknown.into()),
+            (Plan::Even { .. }, Some(total)) if upload.is_whole() || upload.offset() == total => Ok(()),
+            (Plan::Even { .. }, Some(_)) => Err(self.missing_parts(upload).await?.into()),
+            (Plan::Free { .. }, Some(total_bytes)) if total_bytes != landed_bytes => {
+                Err(Refusal::MissingBytes {
+                    landed_bytes,
+                    total_bytes,
+                }
+                .into())
+            }
+            (Plan::Free { .. }, _) => Ok(self.limits.check_total(landed_bytes)?),
+        }
+    }
+
+    async fn missing_parts(&self, upload: &Upload) -> Result<Refusal, Error> {
+        let total = upload.plan.total_parts().unwrap_or(0);
+        let mut first = Vec::new();
+        let mut next = upload.progress.prefix_count + 1;
+        while next <= total && first.len() < MISSING_NAMED_MAX {
+            let page = self.catalog.parts(upload.id, next - 1, PAGE).await?;
+            let until = page.last().map_or(total, |part| part.number);
+            let mut landed = page.iter().map(|part| part.number).peekable();
+            while next <= until && first.len() < MISSING_NAMED_MAX {
+                if landed.next_if_eq(&next).is_none() {
+                    first.push(next);
+                }
+                next += 1;
+            }
+        }
+        let count = u64::from(total.saturating_sub(upload.progress.landed_count));
+        Ok(Refusal::MissingParts { first, count })
+    }
+
+    async fn seal(&self, id: UploadId) -> Result<Upload, Error> {
+        let frozen = self.leases.freeze(id, self.policy.admission_wait).await;
+        let frozen = frozen.ok_or_else(|| self.busy())?;
+        for _ in 0..TRIES_MAX {
+            if let Some(upload) = self.try_seal(id, &frozen).await? {
+                return Ok(upload);
+            }
+        }
+        Err(self.busy().into())
+    }
+
+    /// One try; nothing when another node claimed the upload meanwhile.
+    async fn try_seal(&self, id: UploadId, frozen: &Lease) -> Result<Option<Upload>, Error> {
+        let mut upload = self.claim(id).await?;
+        match &upload.phase {
+            Phase::Sealed(_) => return Ok(Some(upload)),
+            Phase::Abandoned(_) => return Err(Refusal::NotOpen(upload.phase.name()).into()),
+            Phase::Sealing => {}
+            Phase::Open | Phase::Disputed => {
+                if upload.tail.is_some() {
+                    self.settle_tail(&upload, frozen.clone()).await?;
+                    upload = self.claim(id).await?;
+                }
+                self.check_whole(&upload).await?;
+                if self.record(&upload, Fact::SealBegun).await? == Recorded::Stale {
+                    return Ok(None);
+                }
+            }
+        }
+        let parts = self.all_parts(&upload).await?;
+        if let Some(refusal) = self.verify(&upload, &parts).await? {
+            self.record(&upload, Fact::Disputed).await?;
+            return Err(refusal.into());
+        }
+        let object = match self
+            .store
+            .seal(&upload.place, &upload.key, &parts)
+            .await
+            .map_err(refuse_full)?
+        {
+            Seal::Sealed(object) => object,
+            Seal::Blocked(obstacle) => {
+                self.record(&upload, Fact::SealUndone).await?;
+                return Err(key_blocked(upload.key, obstacle).into());
+            }
+        };
+        let receipt = self.receipt(&upload, &parts, object);
+        match self.record(&upload, Fact::Sealed(receipt.clone())).await? {
+            Recorded::Done { .. } => {
+                self.tally.add(Count::UploadsSealed, 1);
+                self.clear(&upload).await;
+            }
+            Recorded::Repeat { .. } => {}
+            Recorded::Stale => return Ok(None),
+        }
+        upload.phase = Phase::Sealed(receipt);
+        upload.tail = None;
+        Ok(Some(upload))
+    }
+
+    async fn all_parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
+        let mut parts: Vec<Part> = Vec::new();
+        loop {
+            let after = parts.last().map_or(0, |part| part.number);
+            let page = self.catalog.parts(upload.id, after, PAGE).await?;
+            let is_last = page.len() < PAGE;
+            parts.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        let landed_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
+        if landed_bytes != upload.progress.landed_bytes
+            || upload
+                .plan
+                .total_bytes()
+                .is_some_and(|total| total != landed_bytes)
+        {
+            let cause = format!(
+                "{landed_bytes} bytes in {} parts of upload {}",
+                parts.len(),
+                upload.id
+            );
+            return Err(Fault::new(FaultKind::Corrupt, "adding up the parts before a seal", cause).into());
+        }
+        Ok(parts)
+    }
+
+    /// Compares the whole with the digest that was declared for it. CRC-64/NVME comes from the parts' own; the others
+    /// have to be read.
+    async fn verify(&self, upload: &Upload, parts: &[Part]) -> Result<Option<Refusal>, Error> {
+        let Some(declared) = &upload.about.declared else {
+            return Ok(None);
+        };
+        let by_parts = Digest::of_crc64(join(parts));
+        let actual = if declared.algorithm() == by_parts.algorithm() {
+            by_parts
+        } else {
+            let mut digester = Digester::new([declared.algorithm()]);
+            let mut bytes = self.store.read_parts(&upload.place, parts).await?;
+            while let Some(frame) = bytes.next().await {
+                digester.update(&frame?);
+                // Hashing keeps a thread busy: let others have it between two frames.
+                tokio::task::yield_now().await;
+            }
+            let computed = digester.finish();
+            if computed.crc64 != join(parts) {
+                let cause = format!("the parts of upload {} do not read as they landed", upload.id);
+                return Err(Fault::new(FaultKind::Corrupt, "verifying an upload", cause).into());
+            }
+            computed
+                .get(declared.algorithm())
+                .expect("the declared digest is computed")
+        };
+        Ok((actual != *declared).then(|| Refusal::WholeDigest {
+            declared: declared.clone(),
+            actual,
+        }))
+    }
+
+    fn receipt(&self, upload: &Upload, parts: &[Part], object: SealedObject) -> Receipt {
+        Receipt {
+            size_bytes: upload.progress.landed_bytes,
+            part_count: upload.progress.landed_count,
+            crc64: join(parts),
+            voucher: Voucher::Towline,
+            verified: upload.about.declared.clone(),
+            location: object.location,
+            version: object.version,
+            sealed_at: self.clock.now(),
+        }
+    }
+
+    /// Ends an upload without an object. The fact comes first: nothing is deleted that could still be wanted.
+    pub(super) async fn abandon(&self, upload: Upload, ending: Ending) -> Result<Upload, Error> {
+        match &upload.phase {
+            Phase::Abandoned(_) => return Ok(upload),
+            Phase::Sealing | Phase::Sealed(_) => {
+                return Err(Refusal::NotOpen(upload.phase.name()).into());
+            }
+            Phase::Open | Phase::Disputed => {}
+        }
+        let frozen = self.leases.freeze(upload.id, self.policy.admission_wait).await;
+        let _frozen = frozen.ok_or_else(|| self.busy())?;
+        for _ in 0..TRIES_MAX {
+            let mut upload = self.claim(upload.id).await?;
+            match &upload.phase {
+                Phase::Abandoned(_) => return Ok(upload),
+                Phase::Sealing | Phase::Sealed(_) => {
+                    return Err(Refusal::NotOpen(upload.phase.name()).into());
+                }
+                Phase::Open | Phase::Disputed => {}
+            }
+            if ending == Ending::Expired && upload.expires_at > self.clock.now() {
+                // It showed a sign of life after it was listed as expired.
+                return Ok(upload);
+            }
+            if self.record(&upload, Fact::Abandoned(ending)).await? != Recorded::Stale {
+                upload.phase = Phase::Abandoned(ending);
+                self.tally.add(
+                    match ending {
+                        Ending::Cancelled => Count::UploadsAbandoned,
+                        Ending::Expired => Count::UploadsExpired,
+                    },
+                    1,
+                );
+                self.clear(&upload).await;
+                return Ok(upload);
+            }
+        }
+        Err(self.busy().into())
+    }
+}
+
+/// The CRC-64/NVME of the whole from those of its parts.
+fn join(parts: &[Part]) -> u64 {
+    let mut joined = Joined::default();
+    for part in parts {
+        joined.push(part.crc64, part.size_bytes);
+    }
+    joined.crc64()
+}

@@ -1,0 +1,1 @@
+//! Doubles, fault injectors, contract suites and stories, for the tests of every crate.

@@ -156,7 +156,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Removes what is left of a place.
     async fn discard(&self, place: &Place) -> Result<(), Fault>;
 
-    /// Up to `limit` places that the store has and that were last changed before `before`, beginning after `after`, in the
+    /// Up to `limit` places that were last changed at or before `before`, beginning after `after`, in the
     /// store's own order.
     async fn survey(
         &self,

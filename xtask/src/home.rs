@@ -53,6 +53,15 @@ impl Home {
         command
     }
 
+    /// Where cargo puts what it builds.
+    pub(crate) fn target(&self) -> anyhow::Result<PathBuf> {
+        let metadata = self.metadata()?;
+        let target = metadata["target_directory"]
+            .as_str()
+            .context("cargo metadata names no target directory")?;
+        Ok(PathBuf::from(target))
+    }
+
     /// What cargo knows of the workspace's own packages.
     pub(crate) fn metadata(&self) -> anyhow::Result<serde_json::Value> {
         let text = crate::process::stdout_of(&mut self.cargo([

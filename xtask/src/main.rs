@@ -1,9 +1,14 @@
 //! The project's own commands; `cargo xtask help` lists them. Here only the command line is read.
 
+mod bench;
 mod check;
 mod home;
+mod http;
 mod process;
 mod say;
+mod server;
+mod session;
+mod soak;
 mod test;
 mod tidy;
 mod tools;
@@ -31,6 +36,12 @@ enum Command {
     Test,
     /// Only the rules of the house that no other tool knows
     Tidy,
+    /// Claims about speed, measured beside their floor
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Long runs that look for what is lost
+    #[command(subcommand)]
+    Soak(soak::Soak),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,5 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Check(args) => check::run(&home, &args),
         Command::Test => test::run(&home),
         Command::Tidy => tidy::run(&home),
+        Command::Bench(bench) => bench::run(&home, &bench),
+        Command::Soak(soak) => soak::run(&home, &soak),
     }
 }

@@ -1,0 +1,72 @@
+//! `cargo xtask bench`: claims about speed, each measured beside its floor. Numbers, never verdicts: a busy machine
+//! is no failure.
+
+mod floor;
+mod load;
+mod relay;
+mod seal;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::home::Home;
+use crate::process::run as run_step;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Bench {
+    /// Parts through the server to disk: GB/s, CPU seconds per GB, peak RSS, beside a bare loop
+    Relay(relay::Args),
+    /// What must not grow with the file: seal, status, and the pace of ten thousand parts
+    Seal(seal::Args),
+    /// Durable part facts a second in the catalog
+    Facts,
+    #[command(hide = true)]
+    Floor(floor::Args),
+    #[command(hide = true)]
+    Load(load::Args),
+}
+
+pub(crate) fn run(home: &Home, bench: &Bench) -> anyhow::Result<()> {
+    match bench {
+        Bench::Relay(args) => relay::run(&Programs::build(home)?, args),
+        Bench::Seal(args) => seal::run(&Programs::build(home)?, args),
+        Bench::Facts => run_step(&mut home.cargo([
+            "bench",
+            "--locked",
+            "--package",
+            "towline-backends",
+            "--bench",
+            "facts",
+        ])),
+        Bench::Floor(args) => floor::run(args),
+        Bench::Load(args) => load::run(args),
+    }
+}
+
+/// The optimised binaries: a bench that is itself slow would flatter the server.
+#[derive(Debug)]
+struct Programs {
+    towline: PathBuf,
+    xtask: PathBuf,
+}
+
+impl Programs {
+    fn build(home: &Home) -> anyhow::Result<Self> {
+        let build = [
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "towline",
+            "--package",
+            "xtask",
+        ];
+        run_step(&mut home.cargo(build)).context("building what is measured")?;
+        let folder = home.target()?.join("release");
+        Ok(Self {
+            towline: folder.join("towline"),
+            xtask: folder.join("xtask"),
+        })
+    }
+}

@@ -53,20 +53,9 @@ struct Programs {
 
 impl Programs {
     fn build(home: &Home) -> anyhow::Result<Self> {
-        let build = [
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "towline",
-            "--package",
-            "xtask",
-        ];
+        let build = ["build", "--release", "--locked", "--package", "towline", "--package", "xtask"];
         run_step(&mut home.cargo(build)).context("building what is measured")?;
         let folder = home.target()?.join("release");
-        Ok(Self {
-            towline: folder.join("towline"),
-            xtask: folder.join("xtask"),
-        })
+        Ok(Self { towline: folder.join("towline"), xtask: folder.join("xtask") })
     }
 }

@@ -42,18 +42,12 @@ pub(crate) fn run(home: &Home, args: &Args) -> anyhow::Result<()> {
                 "FAILED"
             }
         };
-        summary.push(format!(
-            "{name:<14} {verdict:<6} {:>6.1} s",
-            start.elapsed().as_secs_f64()
-        ));
+        summary.push(format!("{name:<14} {verdict:<6} {:>6.1} s", start.elapsed().as_secs_f64()));
     }
     for line in &summary {
         say::line(line);
     }
-    say::line(format_args!(
-        "check: {} steps passed, {failed} failed",
-        summary.len() - failed
-    ));
+    say::line(format_args!("check: {} steps passed, {failed} failed", summary.len() - failed));
     if failed > 0 {
         bail!("the gate is closed");
     }
@@ -91,12 +85,5 @@ fn documentation(home: &Home) -> anyhow::Result<()> {
 /// Licences, duplicates, and who may depend on what. Advisories need a database that is not always within reach.
 fn dependencies(home: &Home) -> anyhow::Result<()> {
     let mut command = tools::cargo_deny(home)?;
-    run_step(command.args([
-        "--all-features",
-        "--locked",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
+    run_step(command.args(["--all-features", "--locked", "check", "bans", "licenses", "sources"]))
 }

@@ -22,10 +22,8 @@ impl Home {
     pub(crate) fn find() -> anyhow::Result<Self> {
         let manifest =
             variable("CARGO_MANIFEST_DIR").context("run this as `cargo xtask …` inside the work tree")?;
-        let root = Path::new(&manifest)
-            .parent()
-            .context("the xtask package has no parent folder")?
-            .to_owned();
+        let root =
+            Path::new(&manifest).parent().context("the xtask package has no parent folder")?.to_owned();
         let cache = if let Some(cache) = variable("TOWLINE_CACHE") {
             PathBuf::from(cache)
         } else {
@@ -33,12 +31,7 @@ impl Home {
             Path::new(&home).join(".cache/towline")
         };
         let cargo = variable("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        Ok(Self {
-            root,
-            cache,
-            cargo,
-            outer: variables_of_the_outer_package(),
-        })
+        Ok(Self { root, cache, cargo, outer: variables_of_the_outer_package() })
     }
 
     /// The cargo that started us, in the root of the work tree. Build scripts of dependencies watch variables
@@ -56,9 +49,8 @@ impl Home {
     /// Where cargo puts what it builds.
     pub(crate) fn target(&self) -> anyhow::Result<PathBuf> {
         let metadata = self.metadata()?;
-        let target = metadata["target_directory"]
-            .as_str()
-            .context("cargo metadata names no target directory")?;
+        let target =
+            metadata["target_directory"].as_str().context("cargo metadata names no target directory")?;
         Ok(PathBuf::from(target))
     }
 

@@ -28,9 +28,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_WAIT))?;
         stream.set_write_timeout(Some(REPLY_WAIT))?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-        })
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     pub(crate) fn get(&mut self, path: &str) -> io::Result<Reply> {
@@ -42,12 +40,7 @@ impl Connection {
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> io::Result<Reply> {
-        self.send(
-            "POST",
-            path,
-            "content-type: application/json\r\n",
-            body.to_string().as_bytes(),
-        )
+        self.send("POST", path, "content-type: application/json\r\n", body.to_string().as_bytes())
     }
 
     pub(crate) fn put(&mut self, path: &str, body: &[u8]) -> io::Result<Reply> {
@@ -105,11 +98,7 @@ impl Connection {
 
 fn content_length(header: &str) -> Option<u64> {
     let (name, value) = header.split_once(':')?;
-    if name.eq_ignore_ascii_case("content-length") {
-        value.trim().parse().ok()
-    } else {
-        None
-    }
+    if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
 }
 
 fn broken(what: &str) -> io::Error {

@@ -13,16 +13,14 @@ mod test;
 mod tidy;
 mod tools;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use crate::home::Home;
 
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    about = "The project's own commands"
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's own commands")]
 struct Line {
     #[command(subcommand)]
     command: Command,
@@ -44,9 +42,19 @@ enum Command {
     Soak(soak::Soak),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run(Line::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::note(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
     let home = Home::find()?;
-    match Line::parse().command {
+    match command {
         Command::Check(args) => check::run(&home, &args),
         Command::Test => test::run(&home),
         Command::Tidy => tidy::run(&home),

@@ -33,11 +33,7 @@ impl Server {
     /// the log.
     pub(crate) fn start(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
         let (mut child, lines) = spawn(command)?;
-        let log_file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .context("opening the log")?;
+        let log_file = OpenOptions::new().create(true).append(true).open(log).context("opening the log")?;
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || keep_lines(lines, log_file, &sender));
         if let Ok(address) = receiver.recv_timeout(START_WAIT) {
@@ -47,10 +43,7 @@ impl Server {
         let status = child.wait().context("waiting for a server that did not start")?;
         let log = fs::read_to_string(log).unwrap_or_default();
         let from = log.char_indices().rev().nth(2000).map_or(0, |(at, _)| at);
-        bail!(
-            "no address after the start ({status}); the log ends:\n{}",
-            &log[from..]
-        );
+        bail!("no address after the start ({status}); the log ends:\n{}", &log[from..]);
     }
 
     /// Starts the program and kills it after a moment, wherever it has got to.
@@ -75,10 +68,7 @@ impl Server {
         let status = fs::read_to_string(process.join("status")).context("reading the server's status")?;
         let cpu_s = cpu_ticks(&stat).context("the server's stat has no times")? / TICKS_PER_S;
         let peak_kib = peak_rss_kib(&status).context("the server's status has no VmHWM")?;
-        Ok(Usage {
-            cpu_s,
-            peak_rss_mib: peak_kib / 1024.0,
-        })
+        Ok(Usage { cpu_s, peak_rss_mib: peak_kib / 1024.0 })
     }
 }
 
@@ -93,15 +83,9 @@ impl Drop for Server {
 fn spawn(command: &mut Command) -> anyhow::Result<(Child, PipeReader)> {
     let (reader, writer) = io::pipe().context("making a pipe")?;
     let again = writer.try_clone().context("sharing a pipe")?;
-    let child = command
-        .stdout(writer)
-        .stderr(again)
-        .spawn()
-        .context("starting the server")?;
+    let child = command.stdout(writer).stderr(again).spawn().context("starting the server")?;
     // The command holds the writing ends: without this the pipe never ends.
-    command
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     Ok((child, reader))
 }
 
@@ -144,18 +128,9 @@ mod tests {
     #[test]
     fn the_address_is_found_in_prose_and_in_json() {
         let address: SocketAddr = "127.0.0.1:4711".parse().unwrap();
-        assert_eq!(
-            address_in("towline serves . on http://127.0.0.1:4711, data in x"),
-            Some(address)
-        );
-        assert_eq!(
-            address_in(r#"{"message":"ready","url":"http://127.0.0.1:4711"}"#),
-            Some(address)
-        );
-        assert_eq!(
-            address_in("docs at http://127.0.0.1:4711/api/docs"),
-            Some(address)
-        );
+        assert_eq!(address_in("towline serves . on http://127.0.0.1:4711, data in x"), Some(address));
+        assert_eq!(address_in(r#"{"message":"ready","url":"http://127.0.0.1:4711"}"#), Some(address));
+        assert_eq!(address_in("docs at http://127.0.0.1:4711/api/docs"), Some(address));
         assert_eq!(address_in("http://example.com/"), None);
         assert_eq!(address_in("starting"), None);
     }
@@ -164,9 +139,6 @@ mod tests {
     fn times_are_read_past_a_strange_name() {
         let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0";
         assert_eq!(cpu_ticks(stat), Some(300.0));
-        assert_eq!(
-            peak_rss_kib("VmPeak:\t  9 kB\nVmHWM:\t   2048 kB\n"),
-            Some(2048.0)
-        );
+        assert_eq!(peak_rss_kib("VmPeak:\t  9 kB\nVmHWM:\t   2048 kB\n"), Some(2048.0));
     }
 }

@@ -62,9 +62,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn open(address: SocketAddr) -> Result<Self, Trouble> {
-        Ok(Self {
-            connection: Connection::open(address)?,
-        })
+        Ok(Self { connection: Connection::open(address)? })
     }
 
     /// Begins an upload, or finds it again: the name stands for the content here.
@@ -82,11 +80,7 @@ impl Client {
         let id = text(&reply, "session_id")?;
         let parts = number(&reply, "total_parts")?;
         let parts = u32::try_from(parts).map_err(|_| Trouble::Wrong(format!("{parts} parts")))?;
-        Ok(Begun {
-            id,
-            part_bytes: number(&reply, "part_bytes")?,
-            parts,
-        })
+        Ok(Begun { id, part_bytes: number(&reply, "part_bytes")?, parts })
     }
 
     /// Sends a part; answers the CRC-64/NVME that the server saw.
@@ -109,11 +103,8 @@ impl Client {
         let mut parts = BTreeMap::new();
         loop {
             let after = parts.last_key_value().map_or(0, |(number, _)| *number);
-            let page = fields(
-                &self
-                    .connection
-                    .get(&format!("/upload/{id}/parts?after={after}&limit={PAGE}"))?,
-            )?;
+            let page =
+                fields(&self.connection.get(&format!("/upload/{id}/parts?after={after}&limit={PAGE}"))?)?;
             let Some(listed) = page["parts"].as_array() else {
                 return Err(unlike(&page, "parts"));
             };
@@ -133,11 +124,7 @@ impl Client {
 
     /// Finishes the upload; answers where the file lies.
     pub(crate) fn complete(&mut self, id: &str) -> Result<PathBuf, Trouble> {
-        let reply = fields(
-            &self
-                .connection
-                .post(&format!("/upload/{id}/complete"), &json!({}))?,
-        )?;
+        let reply = fields(&self.connection.post(&format!("/upload/{id}/complete"), &json!({}))?)?;
         Ok(PathBuf::from(text(&reply, "file_path")?))
     }
 
@@ -162,10 +149,7 @@ fn fields(reply: &Reply) -> Result<Value, Trouble> {
 }
 
 fn text(value: &Value, field: &str) -> Result<String, Trouble> {
-    value[field]
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| unlike(value, field))
+    value[field].as_str().map(str::to_owned).ok_or_else(|| unlike(value, field))
 }
 
 fn number(value: &Value, field: &str) -> Result<u64, Trouble> {

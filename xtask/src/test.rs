@@ -10,13 +10,7 @@ use crate::{say, tools};
 
 pub(crate) fn run(home: &Home) -> anyhow::Result<()> {
     let python = tools::python(home)?;
-    let mut tests = home.cargo([
-        "test",
-        "--workspace",
-        "--all-features",
-        "--locked",
-        "--no-fail-fast",
-    ]);
+    let mut tests = home.cargo(["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"]);
     tests.env("TOWLINE_TEST_PYTHON", python);
     let tally = run_and_count(&mut tests)?;
     say::line(format_args!(
@@ -41,10 +35,7 @@ struct Tally {
 
 /// Shows everything the runners say, and adds up their closing lines.
 fn run_and_count(tests: &mut Command) -> anyhow::Result<Tally> {
-    let mut child = tests
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("starting cargo test")?;
+    let mut child = tests.stdout(Stdio::piped()).spawn().context("starting cargo test")?;
     let stdout = child.stdout.take().context("cargo test has no stdout")?;
     let mut tally = Tally::default();
     for line in BufReader::new(stdout).lines() {
@@ -59,9 +50,8 @@ fn run_and_count(tests: &mut Command) -> anyhow::Result<Tally> {
 impl Tally {
     /// Adds a line like `test result: ok. 12 passed; 0 failed; 1 ignored; …`; all other lines count nothing.
     fn count(&mut self, line: &str) {
-        let Some((_, counts)) = line
-            .strip_prefix("test result: ")
-            .and_then(|verdict| verdict.split_once(". "))
+        let Some((_, counts)) =
+            line.strip_prefix("test result: ").and_then(|verdict| verdict.split_once(". "))
         else {
             return;
         };
@@ -96,15 +86,6 @@ mod tests {
         ] {
             tally.count(line);
         }
-        assert_eq!(
-            tally,
-            Tally {
-                runners: 2,
-                passed: 4,
-                failed: 2,
-                ignored: 4,
-                is_whole: false
-            }
-        );
+        assert_eq!(tally, Tally { runners: 2, passed: 4, failed: 2, ignored: 4, is_whole: false });
     }
 }

@@ -29,9 +29,7 @@ impl Source {
     }
 
     fn has_extension(&self, extensions: &[&str]) -> bool {
-        self.path
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| extensions.contains(&extension))
+        self.path.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
     }
 
     /// Nothing for pictures and the like.
@@ -51,11 +49,7 @@ struct Finding {
 
 impl Finding {
     fn new(source: &Source, line: usize, problem: impl Into<String>) -> Self {
-        Self {
-            path: source.path.clone(),
-            line,
-            problem: problem.into(),
-        }
+        Self { path: source.path.clone(), line, problem: problem.into() }
     }
 }
 
@@ -95,8 +89,7 @@ fn findings(sources: &[Source], metadata: &serde_json::Value) -> Vec<Finding> {
 /// Everything git knows or would take: a rule should speak before the commit, not after it.
 fn sources(home: &Home) -> anyhow::Result<Vec<Source>> {
     let mut list = std::process::Command::new("git");
-    list.current_dir(&home.root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    list.current_dir(&home.root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let mut sources = Vec::new();
     for path in stdout_of(&mut list)?.split_terminator('\0') {
         let file = home.root.join(path);
@@ -105,10 +98,7 @@ fn sources(home: &Home) -> anyhow::Result<Vec<Source>> {
             continue;
         }
         let bytes = fs::read(&file).with_context(|| format!("reading {path}"))?;
-        sources.push(Source {
-            path: path.to_owned(),
-            bytes,
-        });
+        sources.push(Source { path: path.to_owned(), bytes });
     }
     Ok(sources)
 }
@@ -119,20 +109,14 @@ mod tests {
 
     /// A file as the rules see it.
     pub(super) fn sample(path: &str, text: &str) -> Source {
-        Source {
-            path: path.to_owned(),
-            bytes: text.as_bytes().to_vec(),
-        }
+        Source { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
     }
 
     #[test]
     fn the_tree_is_tidy() {
         let home = Home::find().unwrap();
         let sources = sources(&home).unwrap();
-        assert!(
-            sources.iter().any(|source| source.path == "Cargo.toml"),
-            "the root is not the root"
-        );
+        assert!(sources.iter().any(|source| source.path == "Cargo.toml"), "the root is not the root");
         let findings = findings(&sources, &home.metadata().unwrap());
         let text: Vec<String> = findings.iter().map(Finding::to_string).collect();
         assert!(findings.is_empty(), "\n{}", text.join("\n"));

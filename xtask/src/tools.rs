@@ -24,14 +24,8 @@ pub(crate) fn cargo_deny(home: &Home) -> anyhow::Result<Command> {
     let is_ours =
         stdout_of(Command::new(&program).arg("--version")).is_ok_and(|text| text.contains(CARGO_DENY));
     if !is_ours {
-        let mut install = home.cargo([
-            "install",
-            "cargo-deny",
-            "--version",
-            CARGO_DENY,
-            "--locked",
-            "--force",
-        ]);
+        let mut install =
+            home.cargo(["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--force"]);
         run(install.arg("--root").arg(&root)).context("cargo-deny could not be installed")?;
     }
     let mut command = Command::new(program);
@@ -45,10 +39,7 @@ pub(crate) fn python(home: &Home) -> anyhow::Result<PathBuf> {
     let pins = fs::read(&requirements).with_context(|| format!("reading {REQUIREMENTS}"))?;
     let system = system_python()?;
     let version = stdout_of(Command::new(&system).arg("--version"))?;
-    let key = Sha256::new()
-        .chain_update(&pins)
-        .chain_update(version.trim())
-        .finalize();
+    let key = Sha256::new().chain_update(&pins).chain_update(version.trim()).finalize();
     let short = u64::from_be_bytes(*key.first_chunk().expect("a SHA-256 has more than eight bytes"));
     let folder = home.cache.join(format!("python-{short:016x}"));
 
@@ -65,14 +56,7 @@ pub(crate) fn python(home: &Home) -> anyhow::Result<PathBuf> {
         }
         create_environment(&system, &folder)?;
         let mut install = Command::new(folder.join("bin/python"));
-        install.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-input",
-            "--disable-pip-version-check",
-        ]);
+        install.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
         run(install.arg("--requirement").arg(&requirements))
             .context("the Python clients could not be installed")?;
         File::create(&mark).context("marking the virtual environment as ready")?;
@@ -113,20 +97,14 @@ fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
     say::note(format_args!("missing: {names}; trying apt-get"));
     let as_root = stdout_of(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     let apt_get = || {
-        let mut command = if as_root {
-            Command::new("apt-get")
-        } else {
-            Command::new("sudo")
-        };
+        let mut command = if as_root { Command::new("apt-get") } else { Command::new("sudo") };
         if !as_root {
             command.args(["-n", "apt-get"]);
         }
         command
     };
     let result = run(apt_get().args(["update", "-q"])).and_then(|()| {
-        run(apt_get()
-            .args(["install", "-q", "-y", "--no-install-recommends"])
-            .args(packages))
+        run(apt_get().args(["install", "-q", "-y", "--no-install-recommends"]).args(packages))
     });
     if let Err(error) = result {
         bail!("please install {names} and run this again; apt-get did not: {error:#}");

@@ -26,10 +26,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").context("listening")?;
-    say::line(format_args!(
-        "the floor listens on http://{}",
-        listener.local_addr().context("listening")?
-    ));
+    say::line(format_args!("the floor listens on http://{}", listener.local_addr().context("listening")?));
     let last_id = Arc::new(AtomicU64::new(0));
     for stream in listener.incoming() {
         let mut connection = Connection {
@@ -80,9 +77,7 @@ impl Connection {
             } else {
                 self.body(head.length, None)?;
                 let id = self.last_id.fetch_add(1, Ordering::Relaxed);
-                self.reply(&format!(
-                    r#"{{"session_id":"{id}","part_bytes":{PART_BYTES},"total_parts":1}}"#
-                ))?;
+                self.reply(&format!(r#"{{"session_id":"{id}","part_bytes":{PART_BYTES},"total_parts":1}}"#))?;
             }
         }
         Ok(())
@@ -90,16 +85,10 @@ impl Connection {
 
     fn head(&mut self) -> anyhow::Result<Option<Head>> {
         let end = loop {
-            if let Some(at) = self.buffer[..self.filled]
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-            {
+            if let Some(at) = self.buffer[..self.filled].windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
             }
-            let got = self
-                .stream
-                .read(&mut self.buffer[self.filled..])
-                .context("receiving a head")?;
+            let got = self.stream.read(&mut self.buffer[self.filled..]).context("receiving a head")?;
             if got == 0 {
                 return Ok(None);
             }
@@ -111,13 +100,8 @@ impl Connection {
         let mut words = text.split(' ');
         let is_put = words.next() == Some("PUT");
         let path = words.next().context("a head without a path")?.to_owned();
-        let length = text
-            .split("content-length: ")
-            .nth(1)
-            .and_then(|rest| rest.split('\r').next());
-        let length = length
-            .and_then(|length| length.parse().ok())
-            .context("a head without a length")?;
+        let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+        let length = length.and_then(|length| length.parse().ok()).context("a head without a length")?;
         Ok(Some(Head { is_put, path, length }))
     }
 
@@ -127,18 +111,14 @@ impl Connection {
         while done < length {
             if self.filled == 0 {
                 let want = self.buffer.len().min(length - done);
-                self.filled = self
-                    .stream
-                    .read(&mut self.buffer[..want])
-                    .context("receiving a body")?;
+                self.filled = self.stream.read(&mut self.buffer[..want]).context("receiving a body")?;
                 if self.filled == 0 {
                     bail!("a body was cut");
                 }
             }
             let chunk = &self.buffer[..self.filled.min(length - done)];
             if let Some((file, offset)) = file_and_offset {
-                file.write_all_at(chunk, offset + done as u64)
-                    .context("writing")?;
+                file.write_all_at(chunk, offset + done as u64).context("writing")?;
             }
             done += chunk.len();
             let used = chunk.len();
@@ -156,12 +136,7 @@ impl Connection {
 
 fn create(data: &Path, id: &str) -> anyhow::Result<File> {
     fs::create_dir_all(data).context("creating the folder")?;
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(data.join(id))
-        .context("creating a file")
+    OpenOptions::new().create(true).truncate(false).write(true).open(data.join(id)).context("creating a file")
 }
 
 /// Of `/upload/{id}/part/{n}`.

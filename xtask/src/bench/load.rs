@@ -28,9 +28,7 @@ pub(crate) struct Args {
 /// Prints the seconds from the first part's first byte to the last one's reply.
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     // Not all zeros: a file system may treat those as a special case.
-    let bytes: Vec<u8> = (0..PART_BYTES)
-        .map(|at| u8::try_from(at % 251).expect("less than 251"))
-        .collect();
+    let bytes: Vec<u8> = (0..PART_BYTES).map(|at| u8::try_from(at % 251).expect("less than 251")).collect();
     let ready = Barrier::new(args.connections as usize);
     let spans = thread::scope(|scope| {
         let clients: Vec<_> = (0..args.connections)
@@ -39,16 +37,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
                 scope.spawn(move || send(args, connection, bytes, ready))
             })
             .collect();
-        let ends = clients
-            .into_iter()
-            .map(|client| client.join().expect("a client does not panic"));
+        let ends = clients.into_iter().map(|client| client.join().expect("a client does not panic"));
         ends.collect::<anyhow::Result<Vec<_>>>()
     })?;
-    let first = spans
-        .iter()
-        .map(|(start, _)| *start)
-        .min()
-        .context("no connection")?;
+    let first = spans.iter().map(|(start, _)| *start).min().context("no connection")?;
     let last = spans.iter().map(|(_, end)| *end).max().context("no connection")?;
     say::line((last - first).as_secs_f64());
     Ok(())

@@ -120,23 +120,16 @@ fn print(connections: u32, best: [Option<Figures>; 3]) {
 /// A fresh server for each measurement: the peak of its memory is this one's.
 fn measure(programs: &Programs, subject: Subject, connections: u32, mib: u32) -> anyhow::Result<Figures> {
     let folder = TempDir::with_prefix("towline-bench-").context("making a folder")?;
-    let server = Server::start(
-        &mut subject.command(programs, &folder),
-        &folder.path().join("log"),
-    )?;
+    let server = Server::start(&mut subject.command(programs, &folder), &folder.path().join("log"))?;
     let per_connection = u64::from(mib) * MIB / PART_BYTES / u64::from(connections);
     let parts = u32::try_from(per_connection.max(1)).context("that is too much for one connection")?;
     let mut load = Command::new(&programs.xtask);
     load.args(["bench", "load"]);
     load.arg(format!("--to={}", server.address));
-    load.arg(format!("--connections={connections}"))
-        .arg(format!("--parts={parts}"));
+    load.arg(format!("--connections={connections}")).arg(format!("--parts={parts}"));
 
     let before = server.usage()?;
-    let seconds: f64 = stdout_of(&mut load)?
-        .trim()
-        .parse()
-        .context("the load says no seconds")?;
+    let seconds: f64 = stdout_of(&mut load)?.trim().parse().context("the load says no seconds")?;
     let after = server.usage()?;
     server.kill()?;
 

@@ -27,9 +27,7 @@ pub(crate) struct Args {
 pub(super) fn run(programs: &Programs, args: &Args) -> anyhow::Result<()> {
     let folder = TempDir::with_prefix("towline-bench-").context("making a folder")?;
     let mut command = Command::new(&programs.towline);
-    command
-        .args(["serve", "--listen=127.0.0.1:0", "--data"])
-        .arg(folder.path().join("data"));
+    command.args(["serve", "--listen=127.0.0.1:0", "--data"]).arg(folder.path().join("data"));
     let server = Server::start(&mut command, &folder.path().join("log"))?;
     let mut client = Client::open(server.address)?;
     say::line("| what | measured |");
@@ -49,10 +47,7 @@ fn large(client: &mut Client, gib: u32) -> anyhow::Result<()> {
     }
     let start = Instant::now();
     client.complete(&begun.id)?;
-    say::line(format_args!(
-        "| seal of {gib} GiB in {parts} parts | {} |",
-        ms(start.elapsed())
-    ));
+    say::line(format_args!("| seal of {gib} GiB in {parts} parts | {} |", ms(start.elapsed())));
     Ok(())
 }
 
@@ -88,10 +83,7 @@ fn small(client: &mut Client) -> anyhow::Result<()> {
 
     let start = Instant::now();
     client.complete(&begun.id)?;
-    say::line(format_args!(
-        "| seal of {SMALL_PARTS} parts | {} |",
-        ms(start.elapsed())
-    ));
+    say::line(format_args!("| seal of {SMALL_PARTS} parts | {} |", ms(start.elapsed())));
     Ok(())
 }
 

@@ -23,16 +23,8 @@ struct State {
 
 impl Gate {
     pub(super) fn closed(clients: usize) -> Self {
-        let state = State {
-            address: None,
-            under_way: clients,
-            is_ending: false,
-            is_given_up: false,
-        };
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        }
+        let state = State { address: None, under_way: clients, is_ending: false, is_given_up: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Lets the clients through to a server.

@@ -49,10 +49,7 @@ pub(crate) fn run(home: &Home, args: &Args) -> anyhow::Result<()> {
         rng: Rng::with_seed(args.seed),
         kills: 0,
     };
-    let stage = Stage {
-        gate: Gate::closed(CLIENTS),
-        ledger: Mutex::new(Ledger::default()),
-    };
+    let stage = Stage { gate: Gate::closed(CLIENTS), ledger: Mutex::new(Ledger::default()) };
     let result = soak.conduct(&stage, args);
     let ledger = stage.ledger();
     let mut failed = ledger.violations.len();
@@ -68,10 +65,7 @@ pub(crate) fn run(home: &Home, args: &Args) -> anyhow::Result<()> {
         "soak kill: seed {}, {} kills, {} parts acknowledged, {} files sealed, {} uploads cancelled",
         args.seed, soak.kills, tally.parts, tally.sealed, tally.cancelled
     ));
-    say::line(format_args!(
-        "soak kill: {} checks passed, {failed} failed",
-        tally.checks
-    ));
+    say::line(format_args!("soak kill: {} checks passed, {failed} failed", tally.checks));
     if failed > 0 {
         bail!("data folder and log are kept in {}", folder.keep().display());
     }
@@ -142,23 +136,13 @@ impl Soak {
 
     fn start_and_verify(&mut self, stage: &Stage) -> anyhow::Result<Server> {
         let server = Server::start(&mut self.serve(), &self.log)?;
-        ensure!(
-            self.address.is_none_or(|address| address == server.address),
-            "the server took another port"
-        );
+        ensure!(self.address.is_none_or(|address| address == server.address), "the server took another port");
         self.address = Some(server.address);
         let mut client = Client::open(server.address)?;
         let mut ledger = stage.ledger();
-        let Ledger {
-            accounts,
-            sealed,
-            violations,
-            tally,
-        } = &mut *ledger;
+        let Ledger { accounts, sealed, violations, tally } = &mut *ledger;
         for account in accounts.values_mut().filter(|account| !account.is_ending) {
-            let listed = client
-                .parts(&account.id)
-                .with_context(|| format!("parts of {}", account.id))?;
+            let listed = client.parts(&account.id).with_context(|| format!("parts of {}", account.id))?;
             let (compared, wrong) = account.settle(&listed);
             tally.checks += compared;
             violations.extend(wrong);
@@ -177,9 +161,7 @@ impl Soak {
     }
 
     fn serve(&self) -> Command {
-        let listen = self
-            .address
-            .map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string());
+        let listen = self.address.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string());
         self.towline([OsStr::new("serve"), OsStr::new("--listen"), OsStr::new(&listen)])
     }
 
@@ -187,12 +169,7 @@ impl Soak {
     fn sweep(&self) -> anyhow::Result<()> {
         stdout_of(&mut self.towline([OsStr::new("sweep")]))?;
         let left = folder_names(&self.data.join("staging"))?;
-        ensure!(
-            left.is_empty(),
-            "the sweep leaves {} staging folders: {:?}",
-            left.len(),
-            left.first()
-        );
+        ensure!(left.is_empty(), "the sweep leaves {} staging folders: {:?}", left.len(), left.first());
         Ok(())
     }
 
@@ -206,7 +183,5 @@ impl Soak {
 fn folder_names(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     let names = entries.map(|entry| Ok(PathBuf::from(entry?.file_name())));
-    names
-        .collect::<std::io::Result<_>>()
-        .with_context(|| format!("reading {}", folder.display()))
+    names.collect::<std::io::Result<_>>().with_context(|| format!("reading {}", folder.display()))
 }

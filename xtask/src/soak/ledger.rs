@@ -46,10 +46,7 @@ pub(super) struct Tally {
 
 impl Account {
     pub(super) fn new(id: String) -> Self {
-        Self {
-            id,
-            ..Self::default()
-        }
+        Self { id, ..Self::default() }
     }
 
     pub(super) fn sends(&mut self, part: u32, crc64: u64) {
@@ -57,13 +54,7 @@ impl Account {
     }
 
     pub(super) fn is_told(&mut self, part: u32, crc64: u64) {
-        self.parts.insert(
-            part,
-            Entry {
-                acknowledged: Some(crc64),
-                on_its_way: None,
-            },
-        );
+        self.parts.insert(part, Entry { acknowledged: Some(crc64), on_its_way: None });
     }
 
     /// Compares with what the server lists after a restart, and settles what was on its way. Answers how many parts
@@ -77,10 +68,7 @@ impl Account {
             if found == entry.acknowledged {
                 entry.on_its_way = None;
             } else if found.is_some() && found == entry.on_its_way {
-                *entry = Entry {
-                    acknowledged: found,
-                    on_its_way: None,
-                };
+                *entry = Entry { acknowledged: found, on_its_way: None };
             } else {
                 wrong.push(format!(
                     "upload {} part {part}: {entry:x?} in the books, {found:x?} listed",
@@ -122,10 +110,6 @@ mod tests {
         account.sends(2, 30);
         assert_eq!(settled(&mut account, &[(1, 20)]), 0);
         assert_eq!(settled(&mut account, &[(1, 10)]), 1, "once seen it must stay");
-        assert_eq!(
-            settled(&mut account, &[(1, 20), (2, 30)]),
-            1,
-            "it was not there before"
-        );
+        assert_eq!(settled(&mut account, &[(1, 20), (2, 30)]), 1, "it was not there before");
     }
 }

@@ -49,12 +49,7 @@ enum Turn {
 
 impl<'a> Life<'a> {
     pub(super) fn new(stage: &'a Stage, number: usize, rng: Rng) -> Self {
-        Self {
-            stage,
-            number,
-            rng,
-            client: None,
-        }
+        Self { stage, number, rng, client: None }
     }
 
     /// Uploads until it is asked to end, or until something is not as promised.
@@ -83,10 +78,7 @@ impl<'a> Life<'a> {
             sha256: self.rng.bool().then(|| hex(&sha256)),
         };
         let begun = self.insist(|client| client.begin(&wish)).context("beginning")?;
-        self.stage
-            .ledger()
-            .accounts
-            .insert(self.number, Account::new(begun.id.clone()));
+        self.stage.ledger().accounts.insert(self.number, Account::new(begun.id.clone()));
         if self.rng.u8(..20) == 0 {
             return self.cancel(&begun);
         }
@@ -98,9 +90,7 @@ impl<'a> Life<'a> {
             self.send(&begun, &bytes, missing)?;
         }
         self.account(|account| account.is_ending = true);
-        let path = self
-            .insist(|client| client.complete(&begun.id))
-            .context("completing")?;
+        let path = self.insist(|client| client.complete(&begun.id)).context("completing")?;
         let mut ledger = self.stage.ledger();
         ledger.accounts.remove(&self.number);
         ledger.tally.sealed += 1;
@@ -110,8 +100,7 @@ impl<'a> Life<'a> {
 
     fn cancel(&mut self, begun: &Begun) -> anyhow::Result<()> {
         self.account(|account| account.is_ending = true);
-        self.insist(|client| client.cancel(&begun.id))
-            .context("cancelling")?;
+        self.insist(|client| client.cancel(&begun.id)).context("cancelling")?;
         let mut ledger = self.stage.ledger();
         ledger.accounts.remove(&self.number);
         ledger.tally.cancelled += 1;
@@ -121,11 +110,7 @@ impl<'a> Life<'a> {
     /// Random bytes, more often few than many, sometimes none.
     fn content(&mut self) -> Vec<u8> {
         let bound = FILE_BYTES_MAX >> self.rng.u32(..8);
-        let size = if self.rng.u8(..20) == 0 {
-            0
-        } else {
-            self.rng.usize(..=bound)
-        };
+        let size = if self.rng.u8(..20) == 0 { 0 } else { self.rng.usize(..=bound) };
         let mut bytes = vec![0; size];
         self.rng.fill(&mut bytes);
         bytes
@@ -133,21 +118,12 @@ impl<'a> Life<'a> {
 
     /// What status and the list of parts say is not there, or not as it should be; in random order.
     fn missing(&mut self, begun: &Begun, bytes: &[u8]) -> anyhow::Result<Vec<u32>> {
-        let status = self
-            .insist(|client| client.status(&begun.id))
-            .context("asking for the status")?;
-        let listed = self
-            .insist(|client| client.parts(&begun.id))
-            .context("asking for the parts")?;
-        let completed = status["completed_parts"]
-            .as_array()
-            .context("a status without completed_parts")?;
+        let status = self.insist(|client| client.status(&begun.id)).context("asking for the status")?;
+        let listed = self.insist(|client| client.parts(&begun.id)).context("asking for the parts")?;
+        let completed = status["completed_parts"].as_array().context("a status without completed_parts")?;
         let completed: Vec<u64> = completed.iter().filter_map(serde_json::Value::as_u64).collect();
         ensure!(
-            completed
-                .iter()
-                .copied()
-                .eq(listed.keys().copied().map(u64::from)),
+            completed.iter().copied().eq(listed.keys().copied().map(u64::from)),
             "the status says {completed:?}, the list {:?}",
             listed.keys()
         );
@@ -177,9 +153,7 @@ impl<'a> Life<'a> {
                 Turn::CutFirst => {
                     // Whether the half arrives is nobody's concern: it must leave no trace.
                     let address = self.stage.gate.pass()?;
-                    Client::open(address)
-                        .and_then(|client| client.put_cut(&begun.id, part, right))
-                        .ok();
+                    Client::open(address).and_then(|client| client.put_cut(&begun.id, part, right)).ok();
                     self.put(begun, part, right)?
                 }
             };
@@ -194,16 +168,12 @@ impl<'a> Life<'a> {
     fn put(&mut self, begun: &Begun, part: u32, bytes: &[u8]) -> anyhow::Result<bool> {
         let sent = crc64(bytes);
         self.account(|account| account.sends(part, sent));
-        let Some(seen) = self
-            .attempt(|client| client.put(&begun.id, part, bytes))
-            .context("sending a part")?
+        let Some(seen) =
+            self.attempt(|client| client.put(&begun.id, part, bytes)).context("sending a part")?
         else {
             return Ok(false);
         };
-        ensure!(
-            seen == sent,
-            "part {part} was sent as {sent:016x} and acknowledged as {seen:016x}"
-        );
+        ensure!(seen == sent, "part {part} was sent as {sent:016x} and acknowledged as {seen:016x}");
         self.account(|account| account.is_told(part, sent));
         self.stage.ledger().tally.parts += 1;
         Ok(true)
@@ -246,10 +216,7 @@ impl<'a> Life<'a> {
 
 fn slot<'b>(begun: &Begun, bytes: &'b [u8], part: u32) -> &'b [u8] {
     let part_bytes = usize::try_from(begun.part_bytes).expect("parts are at most 5 GiB, and this is 64 bit");
-    bytes
-        .chunks(part_bytes)
-        .nth(part as usize - 1)
-        .unwrap_or_default()
+    bytes.chunks(part_bytes).nth(part as usize - 1).unwrap_or_default()
 }
 
 fn crc64(bytes: &[u8]) -> u64 {
@@ -257,7 +224,5 @@ fn crc64(bytes: &[u8]) -> u64 {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -11,24 +11,12 @@ pub(super) fn findings(sources: &[Source]) -> Vec<Finding> {
         .find(|source| source.path == CODES)
         .and_then(|source| Some((codes_of(source.text()?), source)))
     else {
-        return vec![Finding {
-            path: CODES.to_owned(),
-            line: 0,
-            problem: "is missing".to_owned(),
-        }];
+        return vec![Finding { path: CODES.to_owned(), line: 0, problem: "is missing".to_owned() }];
     };
     if codes.is_empty() {
-        return vec![Finding::new(
-            source,
-            0,
-            "has no `fn code` with a code in each arm",
-        )];
+        return vec![Finding::new(source, 0, "has no `fn code` with a code in each arm")];
     }
-    let docs = sources
-        .iter()
-        .find(|source| source.path == DOCS)
-        .and_then(Source::text)
-        .unwrap_or_default();
+    let docs = sources.iter().find(|source| source.path == DOCS).and_then(Source::text).unwrap_or_default();
     codes
         .into_iter()
         .filter(|(_, code)| !has_anchor(docs, code))

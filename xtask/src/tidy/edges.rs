@@ -6,13 +6,7 @@ use serde_json::Value;
 
 use super::Finding;
 
-const CRATES: [&str; 5] = [
-    "towline",
-    "towline-backends",
-    "towline-core",
-    "towline-doors",
-    "xtask",
-];
+const CRATES: [&str; 5] = ["towline", "towline-backends", "towline-core", "towline-doors", "xtask"];
 const EDGES: [(&str, &str); 5] = [
     ("towline", "towline-backends"),
     ("towline", "towline-core"),
@@ -31,15 +25,10 @@ struct Edge<'a> {
 
 pub(super) fn findings(metadata: &Value) -> Vec<Finding> {
     let packages: Vec<&Value> = metadata["packages"].as_array().into_iter().flatten().collect();
-    let names: BTreeSet<&str> = packages
-        .iter()
-        .filter_map(|package| package["name"].as_str())
-        .collect();
+    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     let mut problems = Vec::new();
     for name in names.symmetric_difference(&BTreeSet::from(CRATES)) {
-        problems.push(format!(
-            "the crate {name} and the list of crates in tidy do not agree"
-        ));
+        problems.push(format!("the crate {name} and the list of crates in tidy do not agree"));
     }
     let mut edges = BTreeSet::new();
     for package in &packages {
@@ -55,32 +44,19 @@ pub(super) fn findings(metadata: &Value) -> Vec<Finding> {
     }
     for (from, to) in EDGES {
         if !edges.contains(&Edge { from, to }) {
-            problems.push(format!(
-                "{from} no longer depends on {to}: then the list in tidy is wrong"
-            ));
+            problems.push(format!("{from} no longer depends on {to}: then the list in tidy is wrong"));
         }
     }
-    problems
-        .into_iter()
-        .map(|problem| Finding {
-            path: "Cargo.toml".to_owned(),
-            line: 0,
-            problem,
-        })
-        .collect()
+    problems.into_iter().map(|problem| Finding { path: "Cargo.toml".to_owned(), line: 0, problem }).collect()
 }
 
 /// What a package depends on, and whether only its tests do. Build dependencies count like normal ones.
 fn dependencies(package: &Value) -> impl Iterator<Item = (Edge<'_>, bool)> {
     let from = package["name"].as_str().unwrap_or_default();
-    package["dependencies"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(move |dependency| {
-            let to = dependency["name"].as_str()?;
-            Some((Edge { from, to }, dependency["kind"] == "dev"))
-        })
+    package["dependencies"].as_array().into_iter().flatten().filter_map(move |dependency| {
+        let to = dependency["name"].as_str()?;
+        Some((Edge { from, to }, dependency["kind"] == "dev"))
+    })
 }
 
 #[cfg(test)]
@@ -90,10 +66,8 @@ mod tests {
     use super::*;
 
     fn package(name: &str, dependencies: &[(&str, Option<&str>)]) -> Value {
-        let dependencies: Vec<Value> = dependencies
-            .iter()
-            .map(|(name, kind)| json!({ "name": name, "kind": kind }))
-            .collect();
+        let dependencies: Vec<Value> =
+            dependencies.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
         json!({ "name": name, "dependencies": dependencies })
     }
 
@@ -120,14 +94,8 @@ mod tests {
     #[test]
     fn the_diamond_passes_and_tests_may_use_the_core() {
         assert_eq!(findings(&house("", &[])), []);
-        assert_eq!(
-            findings(&house("towline-core", &[("towline-core", Some("dev"))])),
-            []
-        );
-        assert_eq!(
-            findings(&house("towline-doors", &[("towline-core", Some("dev"))])),
-            []
-        );
+        assert_eq!(findings(&house("towline-core", &[("towline-core", Some("dev"))])), []);
+        assert_eq!(findings(&house("towline-doors", &[("towline-core", Some("dev"))])), []);
     }
 
     #[test]
@@ -148,15 +116,9 @@ mod tests {
     #[test]
     fn an_edge_that_is_gone_and_a_crate_nobody_listed_are_found() {
         let mut house = house("", &[]);
-        house["packages"]
-            .as_array_mut()
-            .unwrap()
-            .push(package("towline-extra", &[]));
+        house["packages"].as_array_mut().unwrap().push(package("towline-extra", &[]));
         house["packages"][0]["dependencies"] = json!([{ "name": "towline-core", "kind": null }]);
-        let found: Vec<String> = findings(&house)
-            .into_iter()
-            .map(|finding| finding.problem)
-            .collect();
+        let found: Vec<String> = findings(&house).into_iter().map(|finding| finding.problem).collect();
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].contains("towline-extra"));
     }

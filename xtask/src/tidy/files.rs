@@ -8,10 +8,8 @@ const LINES_MAX: usize = 600;
 pub(super) fn findings(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     if source.bytes.len() > SIZE_BYTES_MAX {
-        let problem = format!(
-            "{} bytes, at most {SIZE_BYTES_MAX} belong in the repository",
-            source.bytes.len()
-        );
+        let problem =
+            format!("{} bytes, at most {SIZE_BYTES_MAX} belong in the repository", source.bytes.len());
         findings.push(Finding::new(source, 0, problem));
     }
     let Some(text) = source.text().filter(|_| source.is_rust()) else {
@@ -26,18 +24,10 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
         ));
     }
     if !text.starts_with("//!") {
-        findings.push(Finding::new(
-            source,
-            1,
-            "opens with `//!`: what lives here, and what does not",
-        ));
+        findings.push(Finding::new(source, 1, "opens with `//!`: what lives here, and what does not"));
     }
     if source.path.ends_with("/mod.rs") {
-        findings.push(Finding::new(
-            source,
-            0,
-            "modules are foo.rs and foo/, never mod.rs",
-        ));
+        findings.push(Finding::new(source, 0, "modules are foo.rs and foo/, never mod.rs"));
     }
     findings
 }
@@ -49,14 +39,8 @@ mod tests {
 
     #[test]
     fn a_short_described_file_passes() {
-        assert_eq!(
-            findings(&sample("crates/a/src/lib.rs", "//! What lives here.\n")),
-            []
-        );
-        assert_eq!(
-            findings(&sample("docs/a.md", &"word\n".repeat(LINES_MAX + 1))),
-            []
-        );
+        assert_eq!(findings(&sample("crates/a/src/lib.rs", "//! What lives here.\n")), []);
+        assert_eq!(findings(&sample("docs/a.md", &"word\n".repeat(LINES_MAX + 1))), []);
     }
 
     #[test]

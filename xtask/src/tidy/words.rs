@@ -19,10 +19,8 @@ const MIRRORS: [&str; 8] = [
     "registry.npmjs.org",
 ];
 /// What lock files may name.
-const PUBLIC_REGISTRIES: [&str; 2] = [
-    "registry+https://github.com/rust-lang/crates.io-index",
-    "https://registry.npmjs.org/",
-];
+const PUBLIC_REGISTRIES: [&str; 2] =
+    ["registry+https://github.com/rust-lang/crates.io-index", "https://registry.npmjs.org/"];
 
 pub(super) fn findings(source: &Source) -> Vec<Finding> {
     if source.path == OURSELVES {
@@ -53,9 +51,8 @@ fn by_line(source: &Source, text: &str, rule: fn(&str) -> Option<String>) -> Vec
 
 fn from_other_registry(line: &str) -> Option<String> {
     let is_public = PUBLIC_REGISTRIES.iter().any(|registry| line.contains(registry));
-    let names_registry = ["registry+", "sparse+", "git+", "\"resolved\""]
-        .iter()
-        .any(|word| line.contains(word));
+    let names_registry =
+        ["registry+", "sparse+", "git+", "\"resolved\""].iter().any(|word| line.contains(word));
     (names_registry && !is_public).then(|| "a lock file names only the public registries".to_owned())
 }
 
@@ -90,8 +87,7 @@ fn outside_tests<'a>(source: &Source, text: &'a str) -> &'a str {
     if source.path.contains("/tests/") || source.path.ends_with("/tests.rs") {
         return "";
     }
-    text.split_once("#[cfg(test)]\nmod tests {")
-        .map_or(text, |(before, _)| before)
+    text.split_once("#[cfg(test)]\nmod tests {").map_or(text, |(before, _)| before)
 }
 
 #[cfg(test)]
@@ -111,21 +107,9 @@ mod tests {
             (".npmrc", "registry=http://10.0.0.1/", "registry=http"),
             (".cargo/config.toml", "replace-with = \"mirror\"", "replace-with"),
             ("requirements.txt", "--index-url http://10.0.0.1/", "index-url"),
-            (
-                "Cargo.lock",
-                "source = \"sparse+http://10.0.0.1/\"",
-                "public registries",
-            ),
-            (
-                "Cargo.lock",
-                "source = \"git+https://example.com/a\"",
-                "public registries",
-            ),
-            (
-                "web/package-lock.json",
-                "\"resolved\": \"http://10.0.0.1/a.tgz\"",
-                "public registries",
-            ),
+            ("Cargo.lock", "source = \"sparse+http://10.0.0.1/\"", "public registries"),
+            ("Cargo.lock", "source = \"git+https://example.com/a\"", "public registries"),
+            ("web/package-lock.json", "\"resolved\": \"http://10.0.0.1/a.tgz\"", "public registries"),
             ("src/a.rs", "use super::*;", "by name"),
             ("src/a.rs", "pub(crate) use a::{*};", "by name"),
         ] {
@@ -140,18 +124,9 @@ mod tests {
     fn what_only_looks_alike_passes() {
         for (path, line) in [
             ("docs/a.md", "what is left to do: TODO lists"),
-            (
-                "docs/a.md",
-                "/etc/towline.toml and docs/work/plan.md and ~/home/x",
-            ),
-            (
-                "Cargo.lock",
-                "source = \"registry+https://github.com/rust-lang/crates.io-index\"",
-            ),
-            (
-                "web/package-lock.json",
-                "\"resolved\": \"https://registry.npmjs.org/a/-/a-1.0.0.tgz\"",
-            ),
+            ("docs/a.md", "/etc/towline.toml and docs/work/plan.md and ~/home/x"),
+            ("Cargo.lock", "source = \"registry+https://github.com/rust-lang/crates.io-index\""),
+            ("web/package-lock.json", "\"resolved\": \"https://registry.npmjs.org/a/-/a-1.0.0.tgz\""),
             ("src/a.rs", "#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
             ("tests/a.rs", "let x = a * b;"),
             ("crates/a/tests/b.rs", "use super::*;"),

@@ -19,11 +19,7 @@ fn multiply(left: u64, right: u64) -> u64 {
         if left & bit != 0 {
             product ^= shifted;
         }
-        shifted = if shifted & 1 == 0 {
-            shifted >> 1
-        } else {
-            (shifted >> 1) ^ POLYNOMIAL
-        };
+        shifted = if shifted & 1 == 0 { shifted >> 1 } else { (shifted >> 1) ^ POLYNOMIAL };
         bit >>= 1;
     }
     product
@@ -67,10 +63,7 @@ pub struct Joined {
 
 impl Default for Joined {
     fn default() -> Self {
-        Self {
-            crc64: EMPTY,
-            shift: Shift::by(0),
-        }
+        Self { crc64: EMPTY, shift: Shift::by(0) }
     }
 }
 

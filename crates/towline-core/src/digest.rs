@@ -21,15 +21,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    pub const ALL: [Self; 7] = [
-        Self::Crc64Nvme,
-        Self::Crc32,
-        Self::Crc32c,
-        Self::Md5,
-        Self::Sha1,
-        Self::Sha256,
-        Self::Sha512,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Crc64Nvme, Self::Crc32, Self::Crc32c, Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512];
 
     pub fn size_bytes(self) -> usize {
         match self {
@@ -80,10 +73,7 @@ impl Digest {
     }
 
     pub fn of_crc64(crc64: u64) -> Self {
-        Self {
-            algorithm: Algorithm::Crc64Nvme,
-            bytes: crc64.to_be_bytes().to_vec(),
-        }
+        Self { algorithm: Algorithm::Crc64Nvme, bytes: crc64.to_be_bytes().to_vec() }
     }
 
     pub fn algorithm(&self) -> Algorithm {
@@ -105,11 +95,7 @@ impl Digest {
         }
         let bytes = (0..text.len())
             .step_by(2)
-            .map(|at| {
-                u8::from_str_radix(&text[at..at + 2], 16)
-                    .ok()
-                    .filter(|_| !text[at..].starts_with('+'))
-            })
+            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok().filter(|_| !text[at..].starts_with('+')))
             .collect::<Option<Vec<u8>>>()?;
         Self::new(algorithm, bytes)
     }
@@ -124,12 +110,10 @@ impl fmt::Debug for Digest {
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes every write");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes every write");
+        text
+    })
 }
 
 /// What was computed over a run of bytes.
@@ -150,11 +134,7 @@ impl Computed {
             | Algorithm::Md5
             | Algorithm::Sha1
             | Algorithm::Sha256
-            | Algorithm::Sha512 => self
-                .others
-                .iter()
-                .find(|digest| digest.algorithm == algorithm)
-                .cloned(),
+            | Algorithm::Sha512 => self.others.iter().find(|digest| digest.algorithm == algorithm).cloned(),
         }
     }
 }
@@ -233,14 +213,8 @@ impl Running {
     fn new(algorithm: Algorithm) -> Option<Self> {
         match algorithm {
             Algorithm::Crc64Nvme => None,
-            Algorithm::Crc32 => Some(Self::Crc(
-                algorithm,
-                crc_fast::Digest::new(CrcAlgorithm::Crc32IsoHdlc),
-            )),
-            Algorithm::Crc32c => Some(Self::Crc(
-                algorithm,
-                crc_fast::Digest::new(CrcAlgorithm::Crc32Iscsi),
-            )),
+            Algorithm::Crc32 => Some(Self::Crc(algorithm, crc_fast::Digest::new(CrcAlgorithm::Crc32IsoHdlc))),
+            Algorithm::Crc32c => Some(Self::Crc(algorithm, crc_fast::Digest::new(CrcAlgorithm::Crc32Iscsi))),
             Algorithm::Md5 => Some(Self::Md5(Md5::new())),
             Algorithm::Sha1 => Some(Self::Sha1(Sha1::new())),
             Algorithm::Sha256 => Some(Self::Sha256(Sha256::new())),
@@ -252,27 +226,16 @@ impl Running {
         match self {
             Self::Crc(algorithm, digest) => {
                 let wide = digest.finalize().to_be_bytes();
-                Digest {
-                    algorithm,
-                    bytes: wide[wide.len() - algorithm.size_bytes()..].to_vec(),
-                }
+                Digest { algorithm, bytes: wide[wide.len() - algorithm.size_bytes()..].to_vec() }
             }
-            Self::Md5(digest) => Digest {
-                algorithm: Algorithm::Md5,
-                bytes: digest.finalize().to_vec(),
-            },
-            Self::Sha1(digest) => Digest {
-                algorithm: Algorithm::Sha1,
-                bytes: digest.finalize().to_vec(),
-            },
-            Self::Sha256(digest) => Digest {
-                algorithm: Algorithm::Sha256,
-                bytes: digest.finalize().to_vec(),
-            },
-            Self::Sha512(digest) => Digest {
-                algorithm: Algorithm::Sha512,
-                bytes: digest.finalize().to_vec(),
-            },
+            Self::Md5(digest) => Digest { algorithm: Algorithm::Md5, bytes: digest.finalize().to_vec() },
+            Self::Sha1(digest) => Digest { algorithm: Algorithm::Sha1, bytes: digest.finalize().to_vec() },
+            Self::Sha256(digest) => {
+                Digest { algorithm: Algorithm::Sha256, bytes: digest.finalize().to_vec() }
+            }
+            Self::Sha512(digest) => {
+                Digest { algorithm: Algorithm::Sha512, bytes: digest.finalize().to_vec() }
+            }
         }
     }
 }
@@ -288,10 +251,7 @@ mod tests {
         (Algorithm::Crc32c, "e3069283"),
         (Algorithm::Md5, "25f9e794323b453885f5181f1b624d0b"),
         (Algorithm::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
-        (
-            Algorithm::Sha256,
-            "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
-        ),
+        (Algorithm::Sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
         (
             Algorithm::Sha512,
             "d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274ad27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85",
@@ -322,12 +282,7 @@ mod tests {
     fn hex_is_read_back_and_only_of_the_right_shape() {
         for (algorithm, text) in CHECKS {
             assert_eq!(Digest::from_hex(algorithm, text).unwrap().to_hex(), text);
-            assert_eq!(
-                Digest::from_hex(algorithm, &text.to_uppercase())
-                    .unwrap()
-                    .to_hex(),
-                text
-            );
+            assert_eq!(Digest::from_hex(algorithm, &text.to_uppercase()).unwrap().to_hex(), text);
             assert_eq!(Digest::from_hex(algorithm, &text[1..]), None);
         }
         for bad in ["", "zzzzzzzz", "+1+1+1+1", "ab cd ef", "🎬🎬"] {

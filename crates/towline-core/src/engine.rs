@@ -75,10 +75,7 @@ struct Room {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("store", &self.0.store)
-            .field("catalog", &self.0.catalog)
-            .finish()
+        f.debug_struct("Engine").field("store", &self.0.store).field("catalog", &self.0.catalog).finish()
     }
 }
 
@@ -96,13 +93,7 @@ pub enum BodyEnd {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let Parts {
-            store,
-            catalog,
-            clock,
-            ids,
-            policy,
-        } = parts;
+        let Parts { store, catalog, clock, ids, policy } = parts;
         let mut limits = store.limits();
         if let Some(allowed) = policy.total_bytes_max {
             limits.total_bytes_max = limits.total_bytes_max.min(allowed);
@@ -185,11 +176,7 @@ impl Room {
     }
 
     async fn fetch(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
-        let fetched = self
-            .catalog
-            .fetch(id, None)
-            .await?
-            .ok_or(Refusal::UploadNotFound(id))?;
+        let fetched = self.catalog.fetch(id, None).await?.ok_or(Refusal::UploadNotFound(id))?;
         Self::admit(who, &fetched.upload)?;
         Ok(fetched.upload)
     }
@@ -211,12 +198,7 @@ impl Room {
             Fact::Sealed(_) | Fact::Abandoned(_) => std::time::Duration::ZERO,
         };
         let expires_at = self.clock.now() + lives_on;
-        let entry = Entry {
-            id: upload.id,
-            epoch: upload.epoch,
-            fact,
-            expires_at,
-        };
+        let entry = Entry { id: upload.id, epoch: upload.epoch, fact, expires_at };
         let recorded = self.catalog.record(entry).await?;
         match &recorded {
             Recorded::Done { superseded, .. } => {

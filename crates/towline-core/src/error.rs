@@ -33,19 +33,11 @@ pub enum Refusal {
     #[error("Part number {number} is not between 1 and {last}")]
     PartOutOfRange { number: u64, last: u32 },
     #[error("Part {number} has {got_bytes} bytes, exactly {expected_bytes} are expected")]
-    PartSize {
-        number: u32,
-        got_bytes: u64,
-        expected_bytes: u64,
-    },
+    PartSize { number: u32, got_bytes: u64, expected_bytes: u64 },
     #[error("Part {number} is larger than the {allowed_bytes} bytes that fit")]
     PartTooLarge { number: u32, allowed_bytes: u64 },
     #[error("Checksum mismatch for part {number}: {} was declared, {} arrived", show(.declared), show(.actual))]
-    PartDigest {
-        number: u32,
-        declared: Digest,
-        actual: Digest,
-    },
+    PartDigest { number: u32, declared: Digest, actual: Digest },
     #[error("File integrity check failed. Hash mismatch: {} was declared, {} arrived", show(.declared), show(.actual))]
     WholeDigest { declared: Digest, actual: Digest },
     #[error("The {algorithm} that was sent after the body is missing or malformed")]
@@ -65,18 +57,11 @@ pub enum Refusal {
     #[error("The key {text:?} cannot be used: {problem}")]
     BadKey { text: String, problem: KeyProblem },
     #[error("The key {key:?} cannot be used: {obstacle:?} is already there as {}", if *.is_folder { "a folder" } else { "a file" })]
-    KeyBlocked {
-        key: Key,
-        obstacle: String,
-        is_folder: bool,
-    },
+    KeyBlocked { key: Key, obstacle: String, is_folder: bool },
     #[error("The key {0:?} is taken and this server does not replace files")]
     KeyTaken(Key),
     #[error("{field}: {problem}")]
-    BadField {
-        field: Cow<'static, str>,
-        problem: String,
-    },
+    BadField { field: Cow<'static, str>, problem: String },
     #[error("The offset is {expected}, not {got}")]
     OffsetMismatch { expected: u64, got: u64 },
     #[error("This upload is cut into parts, it cannot be appended to")]
@@ -206,11 +191,7 @@ impl Fault {
         doing: impl Into<Cow<'static, str>>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self {
-            kind,
-            doing: doing.into(),
-            source: Some(Cause(Arc::from(source.into()))),
-        }
+        Self { kind, doing: doing.into(), source: Some(Cause(Arc::from(source.into()))) }
     }
 
     pub fn kind(&self) -> FaultKind {

@@ -25,15 +25,8 @@ pub struct Watcher {
 impl Bulletin {
     pub fn watch(self: &Arc<Self>, id: UploadId) -> Watcher {
         let mut boards = self.boards.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = boards
-            .entry(id)
-            .or_insert_with(|| watch::Sender::new(()))
-            .subscribe();
-        Watcher {
-            id,
-            news: Some(news),
-            bulletin: Arc::clone(self),
-        }
+        let news = boards.entry(id).or_insert_with(|| watch::Sender::new(())).subscribe();
+        Watcher { id, news: Some(news), bulletin: Arc::clone(self) }
     }
 
     pub fn announce(&self, id: UploadId) {
@@ -60,15 +53,8 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.news = None;
-        let mut boards = self
-            .bulletin
-            .boards
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if boards
-            .get(&self.id)
-            .is_some_and(|board| board.receiver_count() == 0)
-        {
+        let mut boards = self.bulletin.boards.lock().unwrap_or_else(PoisonError::into_inner);
+        if boards.get(&self.id).is_some_and(|board| board.receiver_count() == 0) {
             boards.remove(&self.id);
         }
     }

@@ -60,14 +60,8 @@ pub struct Leases(Arc<Table>);
 
 impl Default for Leases {
     fn default() -> Self {
-        let state = State {
-            held: HashMap::new(),
-            released: vec![0; COUNTERS].into_boxed_slice(),
-        };
-        Self(Arc::new(Table {
-            state: Mutex::new(state),
-            hasher: RandomState::new(),
-        }))
+        let state = State { held: HashMap::new(), released: vec![0; COUNTERS].into_boxed_slice() };
+        Self(Arc::new(Table { state: Mutex::new(state), hasher: RandomState::new() }))
     }
 }
 
@@ -141,13 +135,8 @@ impl Leases {
         let whole = self.take(id, Seat::Whole, wait).await?;
         let others: Vec<_> = {
             let state = self.0.lock();
-            let others = state
-                .held
-                .iter()
-                .filter(|((of, seat), _)| *of == id && *seat != Seat::Whole);
-            others
-                .map(|(_, held)| (held.cut.clone(), held.gone.clone()))
-                .collect()
+            let others = state.held.iter().filter(|((of, seat), _)| *of == id && *seat != Seat::Whole);
+            others.map(|(_, held)| (held.cut.clone(), held.gone.clone())).collect()
         };
         for (cut, _) in &others {
             cut.cancel();
@@ -177,21 +166,9 @@ impl Leases {
         let generation = self.0.generation(&state, id, seat);
         let (sender, gone) = watch::channel(());
         let cut = CancellationToken::new();
-        state.held.insert(
-            (id, seat),
-            Held {
-                cut: cut.clone(),
-                gone,
-            },
-        );
+        state.held.insert((id, seat), Held { cut: cut.clone(), gone });
         let table = Arc::clone(&self.0);
-        Ok(Lease(Arc::new(Inner {
-            table,
-            what: (id, seat),
-            generation,
-            cut,
-            _gone: sender,
-        })))
+        Ok(Lease(Arc::new(Inner { table, what: (id, seat), generation, cut, _gone: sender })))
     }
 }
 
@@ -223,6 +200,8 @@ impl Drop for Inner {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::task::TaskTracker;
+
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(5);
@@ -237,7 +216,7 @@ mod tests {
         let older = leases.take(id(), Seat::Slot(1), WAIT).await.unwrap();
         let still_writing = older.clone();
         let taker = leases.clone();
-        let newcomer = tokio::task::spawn(async move { taker.take(id(), Seat::Slot(1), WAIT).await });
+        let newcomer = TaskTracker::new().spawn(async move { taker.take(id(), Seat::Slot(1), WAIT).await });
         older.cut().await;
         drop(older);
         tokio::task::yield_now().await;
@@ -260,13 +239,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_freeze_cuts_all_bodies_of_its_upload_and_lets_none_begin() {
         let leases = Leases::default();
-        let other = leases
-            .take(UploadId::from_u128(8), Seat::Slot(1), WAIT)
-            .await
-            .unwrap();
+        let other = leases.take(UploadId::from_u128(8), Seat::Slot(1), WAIT).await.unwrap();
         let body = leases.take(id(), Seat::Slot(1), WAIT).await.unwrap();
         let freezer = leases.clone();
-        let freeze = tokio::task::spawn(async move { freezer.freeze(id(), WAIT).await });
+        let freeze = TaskTracker::new().spawn(async move { freezer.freeze(id(), WAIT).await });
         body.cut().await;
         assert!(!freeze.is_finished());
         drop(body);

@@ -10,10 +10,7 @@ pub const FREE_NUMBER_MAX: u32 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Plan {
     /// All parts are equal but the last, so that each part's place is known before it arrives.
-    Even {
-        part_bytes: u64,
-        total_bytes: Option<u64>,
-    },
+    Even { part_bytes: u64, total_bytes: Option<u64> },
     /// S3's rule: numbers 1..=10,000 of any size, ordered by number; whatever has landed is the whole.
     Free { total_bytes: Option<u64> },
 }
@@ -47,10 +44,7 @@ impl Plan {
     /// too many of them; they are never made smaller than wished for.
     pub fn even(total_bytes: Option<u64>, wish_bytes: u64, limits: &Limits) -> Result<Self, Refusal> {
         if wish_bytes == 0 {
-            return Err(Refusal::PartBytes {
-                wish_bytes,
-                why: "a part has at least 1 byte".into(),
-            });
+            return Err(Refusal::PartBytes { wish_bytes, why: "a part has at least 1 byte".into() });
         }
         let mut part_bytes = wish_bytes.clamp(limits.part_bytes_min, limits.part_bytes_max);
         if let Some(total) = total_bytes {
@@ -67,10 +61,7 @@ impl Plan {
                 });
             }
         }
-        Ok(Self::Even {
-            part_bytes,
-            total_bytes,
-        })
+        Ok(Self::Even { part_bytes, total_bytes })
     }
 
     pub fn total_bytes(&self) -> Option<u64> {
@@ -83,27 +74,18 @@ impl Plan {
     #[must_use]
     pub fn with_total(self, total_bytes: u64) -> Self {
         match self {
-            Self::Even { part_bytes, .. } => Self::Even {
-                part_bytes,
-                total_bytes: Some(total_bytes),
-            },
-            Self::Free { .. } => Self::Free {
-                total_bytes: Some(total_bytes),
-            },
+            Self::Even { part_bytes, .. } => Self::Even { part_bytes, total_bytes: Some(total_bytes) },
+            Self::Free { .. } => Self::Free { total_bytes: Some(total_bytes) },
         }
     }
 
     /// How many parts make the whole, where the plan decides that.
     pub fn total_parts(&self) -> Option<u32> {
         match self {
-            Self::Even {
-                part_bytes,
-                total_bytes: Some(total),
-            } => Some(u32::try_from(total.div_ceil(*part_bytes)).unwrap_or(u32::MAX)),
-            Self::Even {
-                total_bytes: None, ..
+            Self::Even { part_bytes, total_bytes: Some(total) } => {
+                Some(u32::try_from(total.div_ceil(*part_bytes)).unwrap_or(u32::MAX))
             }
-            | Self::Free { .. } => None,
+            Self::Even { total_bytes: None, .. } | Self::Free { .. } => None,
         }
     }
 
@@ -122,24 +104,13 @@ impl Plan {
             return Err(Refusal::PartOutOfRange { number, last });
         };
         Ok(match *self {
-            Self::Even {
-                part_bytes,
-                total_bytes,
-            } => {
+            Self::Even { part_bytes, total_bytes } => {
                 let offset = u64::from(number - 1) * part_bytes;
                 // While the total is unknown nobody can say which part is the last: all are full.
                 let left = total_bytes.map_or(part_bytes, |total| total - offset);
-                Slot {
-                    number,
-                    offset_bytes: Some(offset),
-                    room: Room::Exactly(part_bytes.min(left)),
-                }
+                Slot { number, offset_bytes: Some(offset), room: Room::Exactly(part_bytes.min(left)) }
             }
-            Self::Free { .. } => Slot {
-                number,
-                offset_bytes: None,
-                room: Room::UpTo(limits.part_bytes_max),
-            },
+            Self::Free { .. } => Slot { number, offset_bytes: None, room: Room::UpTo(limits.part_bytes_max) },
         })
     }
 }
@@ -174,16 +145,10 @@ mod tests {
             (3, 1, 1, 1),
         ];
         for (total, wish, part_bytes_min, part_bytes) in cases {
-            let limits = Limits {
-                part_bytes_min,
-                ..limits()
-            };
+            let limits = Limits { part_bytes_min, ..limits() };
             assert_eq!(
                 Plan::even(Some(total), wish, &limits),
-                Ok(Plan::Even {
-                    part_bytes,
-                    total_bytes: Some(total)
-                })
+                Ok(Plan::Even { part_bytes, total_bytes: Some(total) })
             );
         }
     }
@@ -200,19 +165,13 @@ mod tests {
     fn a_number_outside_is_named_with_the_last_one() {
         let plan = Plan::even(Some(10), 4, &limits()).unwrap();
         for number in [0, 4, u64::MAX] {
-            assert_eq!(
-                plan.slot(number, &limits()),
-                Err(Refusal::PartOutOfRange { number, last: 3 })
-            );
+            assert_eq!(plan.slot(number, &limits()), Err(Refusal::PartOutOfRange { number, last: 3 }));
         }
         let free = Plan::Free { total_bytes: None };
         assert!(free.slot(10_000, &limits()).is_ok());
         assert_eq!(
             free.slot(10_001, &limits()),
-            Err(Refusal::PartOutOfRange {
-                number: 10_001,
-                last: 10_000
-            })
+            Err(Refusal::PartOutOfRange { number: 10_001, last: 10_000 })
         );
     }
 

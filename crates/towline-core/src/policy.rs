@@ -99,11 +99,7 @@ pub struct Principal {
 impl Principal {
     /// The one caller of a server without authentication: everything is theirs.
     pub fn anonymous() -> Self {
-        Self {
-            owner: "anonymous".to_owned(),
-            operations: Operation::ALL.to_vec(),
-            key_prefix: String::new(),
-        }
+        Self { owner: "anonymous".to_owned(), operations: Operation::ALL.to_vec(), key_prefix: String::new() }
     }
 
     pub fn may(&self, operation: Operation) -> bool {

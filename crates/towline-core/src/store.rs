@@ -29,10 +29,7 @@ pub struct Limits {
 impl Limits {
     pub fn check_total(&self, total_bytes: u64) -> Result<(), Refusal> {
         if total_bytes > self.total_bytes_max {
-            return Err(Refusal::TooLarge {
-                got_bytes: total_bytes,
-                allowed_bytes: self.total_bytes_max,
-            });
+            return Err(Refusal::TooLarge { got_bytes: total_bytes, allowed_bytes: self.total_bytes_max });
         }
         Ok(())
     }
@@ -147,8 +144,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Forgets one landing or tail that is no longer recorded. Again, or of one that never was, is fine.
     async fn drop_part(&self, place: &Place, number: u32, mark: &Mark) -> Result<(), Fault>;
 
-    /// The landed parts' bytes in order, before they are an object. `parts` are all parts, ascending.
-    async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<ByteStream, Fault>;
+    /// The landed parts' bytes in order. `parts` are all parts, ascending. Nothing when a `seal` has made them an
+    /// object already, even if nobody was told: then there is nothing left to verify.
+    async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<Option<ByteStream>, Fault>;
 
     /// Makes the object visible under its key. `parts` are all parts, ascending.
     async fn seal(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<Seal, Fault>;

@@ -87,12 +87,7 @@ impl House {
             ids: Arc::new(CountingIds::default()),
             policy,
         });
-        Self {
-            engine,
-            store,
-            catalog,
-            clock,
-        }
+        Self { engine, store, catalog, clock }
     }
 }
 

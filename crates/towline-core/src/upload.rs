@@ -77,10 +77,7 @@ impl Upload {
     /// Whether every byte of the declared total has landed.
     pub fn is_whole(&self) -> bool {
         self.plan.total_bytes() == Some(self.progress.landed_bytes)
-            && self
-                .plan
-                .total_parts()
-                .is_none_or(|parts| parts == self.progress.landed_count)
+            && self.plan.total_parts().is_none_or(|parts| parts == self.progress.landed_count)
     }
 }
 
@@ -151,14 +148,8 @@ impl Phase {
 }
 
 impl PhaseName {
-    pub const ALL: [Self; 6] = [
-        Self::Open,
-        Self::Disputed,
-        Self::Sealing,
-        Self::Sealed,
-        Self::Cancelled,
-        Self::Expired,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Open, Self::Disputed, Self::Sealing, Self::Sealed, Self::Cancelled, Self::Expired];
 
     /// The word in a catalog; doors have their own words.
     pub fn name(self) -> &'static str {

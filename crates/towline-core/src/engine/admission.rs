@@ -31,9 +31,7 @@ impl Room {
     }
 
     pub(super) fn busy(&self) -> Refusal {
-        Refusal::Busy {
-            retry_after: self.policy.admission_wait.max(Duration::from_secs(1)),
-        }
+        Refusal::Busy { retry_after: self.policy.admission_wait.max(Duration::from_secs(1)) }
     }
 }
 

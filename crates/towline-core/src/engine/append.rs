@@ -73,28 +73,20 @@ fn check(upload: &Upload, append: &Append, room: &Room) -> Result<u64, Refusal> 
     if !upload.phase.takes_parts() {
         return Err(Refusal::NotOpen(upload.phase.name()));
     }
-    let Plan::Even {
-        part_bytes,
-        total_bytes,
-    } = upload.plan
-    else {
+    let Plan::Even { part_bytes, total_bytes } = upload.plan else {
         return Err(Refusal::NotAppendable);
     };
     let expected = upload.offset();
     if append.offset != expected {
-        return Err(Refusal::OffsetMismatch {
-            expected,
-            got: append.offset,
-        });
+        return Err(Refusal::OffsetMismatch { expected, got: append.offset });
     }
     let fits = part_bytes.saturating_mul(u64::from(room.limits.parts_max));
     let end = total_bytes.unwrap_or_else(|| fits.min(room.limits.total_bytes_max));
     let left = end.saturating_sub(expected);
     match append.size_bytes {
-        Some(size) if size > left => Err(Refusal::TooLarge {
-            got_bytes: expected.saturating_add(size),
-            allowed_bytes: end,
-        }),
+        Some(size) if size > left => {
+            Err(Refusal::TooLarge { got_bytes: expected.saturating_add(size), allowed_bytes: end })
+        }
         Some(_) | None => Ok(left),
     }
 }
@@ -109,14 +101,16 @@ struct Run<'a> {
     /// The upload must not grow beyond this.
     limit: u64,
     upload: Upload,
-    /// Durable, waiting for the body's declared digest.
-    unrecorded: Vec<Fact>,
+    /// Durable, waiting for the body's declared digest; their seats stay ours until then.
+    unrecorded: Vec<(Fact, Lease)>,
     is_checked: bool,
 }
 
 /// A slot that is being filled.
 struct Filling {
     slot: Slot,
+    /// Held until the fact is recorded: a newcomer must see what became of these bytes before it writes.
+    lease: Lease,
     tail: Option<Tail>,
     writer: Box<dyn PartWriter>,
     digester: Digester,
@@ -145,13 +139,10 @@ impl Run<'_> {
         }
         let whole = std::mem::replace(&mut self.whole, Digester::new([])).finish();
         self.check_digests(append, &whole)?;
-        for fact in std::mem::take(&mut self.unrecorded) {
+        for (fact, _lease) in std::mem::take(&mut self.unrecorded) {
             self.record(fact).await?;
         }
-        Ok(Appended {
-            offset: self.offset,
-            upload: self.upload,
-        })
+        Ok(Appended { offset: self.offset, upload: self.upload })
     }
 
     /// The next frame that holds something; a stop of the server ends the body like a cut.
@@ -196,30 +187,16 @@ impl Run<'_> {
         // While nothing of this body is recorded the catalog's offset stays where the body began.
         let is_moved = !self.is_checked && upload.offset() != self.offset;
         if part.is_some() || is_moved {
-            return Err(Refusal::OffsetMismatch {
-                expected: upload.offset(),
-                got: self.offset,
-            }
-            .into());
+            return Err(Refusal::OffsetMismatch { expected: upload.offset(), got: self.offset }.into());
         }
         let tail = upload.tail.clone().filter(|tail| tail.number == slot.number);
         self.upload = upload;
-        let at = PartPlace {
-            place: &self.upload.place,
-            slot,
-            size_bytes: None,
-            lease,
-        };
+        let at = PartPlace { place: &self.upload.place, slot, size_bytes: None, lease: lease.clone() };
         let writer = match &tail {
             Some(tail) => self.room.store.continue_part(at, tail).await,
             None => self.room.store.write_part(at, Spot::Own).await,
         };
-        Ok(Filling {
-            slot,
-            tail,
-            writer: writer.map_err(refuse_full)?,
-            digester: Digester::new([]),
-        })
+        Ok(Filling { slot, lease, tail, writer: writer.map_err(refuse_full)?, digester: Digester::new([]) })
     }
 
     async fn fill(&mut self, filling: &mut Filling, first: Bytes) -> Result<Filled, Error> {
@@ -250,48 +227,26 @@ impl Run<'_> {
     }
 
     async fn land(&mut self, filling: Filling) -> Result<(), Error> {
-        let Filling {
-            slot,
-            tail,
-            writer,
-            digester,
-        } = filling;
+        let Filling { slot, lease, tail, writer, digester } = filling;
         let (size_bytes, crc64) = join(tail.as_ref(), &digester.finish());
         let mark = writer.land().await.map_err(refuse_full)?;
         let landed_at = self.room.clock.now();
         let number = slot.number;
-        let part = Part {
-            number,
-            size_bytes,
-            crc64,
-            digests: Vec::new(),
-            mark,
-            landed_at,
-        };
-        self.keep(Fact::PartLanded(part)).await
+        let part = Part { number, size_bytes, crc64, digests: Vec::new(), mark, landed_at };
+        self.keep(Fact::PartLanded(part), lease).await
     }
 
     async fn park(&mut self, filling: Filling) -> Result<(), Error> {
-        let Filling {
-            slot,
-            tail,
-            writer,
-            digester,
-        } = filling;
+        let Filling { slot, lease, tail, writer, digester } = filling;
         let (size_bytes, crc64) = join(tail.as_ref(), &digester.finish());
         let mark = writer.park().await.map_err(refuse_full)?;
-        self.keep(Fact::TailParked(Tail {
-            number: slot.number,
-            size_bytes,
-            crc64,
-            mark,
-        }))
-        .await
+        let tail = Tail { number: slot.number, size_bytes, crc64, mark };
+        self.keep(Fact::TailParked(tail), lease).await
     }
 
-    async fn keep(&mut self, fact: Fact) -> Result<(), Error> {
+    async fn keep(&mut self, fact: Fact, lease: Lease) -> Result<(), Error> {
         if self.is_checked {
-            self.unrecorded.push(fact);
+            self.unrecorded.push((fact, lease));
             return Ok(());
         }
         self.record(fact).await
@@ -330,26 +285,17 @@ impl Run<'_> {
 
     fn check_digests(&self, append: &Append, computed: &Computed) -> Result<(), Refusal> {
         for declared in &append.declared {
-            let actual = computed
-                .get(declared.algorithm())
-                .expect("every declared digest is computed");
+            let actual = computed.get(declared.algorithm()).expect("every declared digest is computed");
             if actual != *declared {
-                let number = self.unrecorded.first().map_or(0, number_of);
-                return Err(Refusal::PartDigest {
-                    number,
-                    declared: declared.clone(),
-                    actual,
-                });
+                let number = self.unrecorded.first().map_or(0, |(fact, _)| number_of(fact));
+                return Err(Refusal::PartDigest { number, declared: declared.clone(), actual });
             }
         }
         Ok(())
     }
 
     fn too_large(&self) -> Refusal {
-        Refusal::TooLarge {
-            got_bytes: self.offset.saturating_add(1),
-            allowed_bytes: self.limit,
-        }
+        Refusal::TooLarge { got_bytes: self.offset.saturating_add(1), allowed_bytes: self.limit }
     }
 }
 
@@ -400,11 +346,7 @@ impl Room {
         }
         if let Some(declared_bytes) = upload.plan.total_bytes() {
             if declared_bytes != total_bytes {
-                return Err(Refusal::TotalConflict {
-                    declared_bytes,
-                    got_bytes: total_bytes,
-                }
-                .into());
+                return Err(Refusal::TotalConflict { declared_bytes, got_bytes: total_bytes }.into());
             }
         } else {
             self.check_landed_within(&upload, total_bytes).await?;
@@ -416,7 +358,7 @@ impl Room {
         }
         if let Some(tail) = &upload.tail {
             let lease = self.take_seat(id, Seat::Slot(tail.number)).await?;
-            self.settle_tail(&upload, lease).await?;
+            self.settle_tail(&upload, &lease).await?;
         }
         drop(end);
         self.fetch(who, id).await
@@ -424,10 +366,7 @@ impl Room {
 
     /// What has landed must fit the total that is declared afterwards.
     async fn check_landed_within(&self, upload: &Upload, total_bytes: u64) -> Result<(), Error> {
-        let conflict = Refusal::TotalConflict {
-            declared_bytes: upload.offset(),
-            got_bytes: total_bytes,
-        };
+        let conflict = Refusal::TotalConflict { declared_bytes: upload.offset(), got_bytes: total_bytes };
         if total_bytes < upload.offset() {
             return Err(conflict.into());
         }
@@ -436,11 +375,7 @@ impl Room {
             return Ok(());
         };
         if last > self.limits.parts_max {
-            return Err(Refusal::TooLarge {
-                got_bytes: total_bytes,
-                allowed_bytes: upload.offset(),
-            }
-            .into());
+            return Err(Refusal::TooLarge { got_bytes: total_bytes, allowed_bytes: upload.offset() }.into());
         }
         for part in self.catalog.parts(upload.id, last.saturating_sub(1), 2).await? {
             let fits = plan.slot(u64::from(part.number), &self.limits);
@@ -452,21 +387,13 @@ impl Room {
     }
 
     /// A tail that reaches the total is the last part: lands it. The lease keeps every other writer of it away.
-    pub(super) async fn settle_tail(&self, upload: &Upload, lease: Lease) -> Result<(), Error> {
-        let Some(tail) = upload
-            .tail
-            .as_ref()
-            .filter(|_| upload.plan.total_bytes() == Some(upload.offset()))
+    pub(super) async fn settle_tail(&self, upload: &Upload, lease: &Lease) -> Result<(), Error> {
+        let Some(tail) = upload.tail.as_ref().filter(|_| upload.plan.total_bytes() == Some(upload.offset()))
         else {
             return Ok(());
         };
         let slot = upload.plan.slot(u64::from(tail.number), &self.limits)?;
-        let at = PartPlace {
-            place: &upload.place,
-            slot,
-            size_bytes: None,
-            lease,
-        };
+        let at = PartPlace { place: &upload.place, slot, size_bytes: None, lease: lease.clone() };
         let writer = self.store.continue_part(at, tail).await.map_err(refuse_full)?;
         let mark: Mark = writer.land().await.map_err(refuse_full)?;
         let part = Part {

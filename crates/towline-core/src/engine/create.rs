@@ -50,22 +50,14 @@ impl Engine {
         room.check(who, &order)?;
         if let Some(upload) = room.find_again(who, &order).await? {
             room.tally.add(Count::UploadsResumed, 1);
-            return Ok(Created {
-                upload,
-                is_resumed: true,
-            });
+            return Ok(Created { upload, is_resumed: true });
         }
         if room.policy.existing == Existing::Refuse && room.store.has(&order.key).await? {
             return Err(Refusal::KeyTaken(order.key).into());
         }
         let plan = room.plan(&order)?;
         let id = room.ids.fresh();
-        let place = match room
-            .store
-            .open(id, &order.key)
-            .await
-            .map_err(super::refuse_full)?
-        {
+        let place = match room.store.open(id, &order.key).await.map_err(super::refuse_full)? {
             Opened::At(place) => place,
             Opened::Blocked(obstacle) => return Err(key_blocked(order.key, obstacle).into()),
         };
@@ -121,9 +113,7 @@ impl Room {
                 let wish_bytes = wish_bytes.unwrap_or(self.policy.part_bytes_default);
                 Plan::even(order.total_bytes, wish_bytes, &self.limits)
             }
-            Cut::Free => Ok(Plan::Free {
-                total_bytes: order.total_bytes,
-            }),
+            Cut::Free => Ok(Plan::Free { total_bytes: order.total_bytes }),
         }
     }
 
@@ -150,10 +140,7 @@ impl Room {
         match self.catalog.insert(&upload).await.map_err(super::refuse_full)? {
             Inserted::New => {
                 self.tally.add(Count::UploadsCreated, 1);
-                Ok(Created {
-                    upload,
-                    is_resumed: false,
-                })
+                Ok(Created { upload, is_resumed: false })
             }
             Inserted::Existing(existing) => {
                 // Two creates with one idempotency key ran at once; ours made a place that nobody will use.
@@ -166,10 +153,7 @@ impl Room {
                 if !is_same {
                     return Err(Refusal::IdempotencyConflict.into());
                 }
-                Ok(Created {
-                    upload: *existing,
-                    is_resumed: true,
-                })
+                Ok(Created { upload: *existing, is_resumed: true })
             }
         }
     }
@@ -182,11 +166,7 @@ fn is_same_file(upload: &Upload, order: &Order) -> bool {
 }
 
 pub(super) fn key_blocked(key: Key, obstacle: Obstacle) -> Refusal {
-    Refusal::KeyBlocked {
-        key,
-        obstacle: obstacle.name,
-        is_folder: obstacle.is_folder,
-    }
+    Refusal::KeyBlocked { key, obstacle: obstacle.name, is_folder: obstacle.is_folder }
 }
 
 fn check_about(about: &About) -> Result<(), Refusal> {
@@ -200,21 +180,14 @@ fn check_about(about: &About) -> Result<(), Refusal> {
     if let Some(key) = &about.idempotency_key {
         check_handle("idempotency_key", key)?;
     }
-    let metadata_bytes: usize = about
-        .metadata
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let metadata_bytes: usize = about.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
     if metadata_bytes > METADATA_BYTES_MAX || about.metadata.len() > METADATA_COUNT_MAX {
         let problem = format!(
             "at most {METADATA_COUNT_MAX} entries of {METADATA_BYTES_MAX} bytes together are kept, \
              these are {} of {metadata_bytes}",
             about.metadata.len()
         );
-        return Err(Refusal::BadField {
-            field: "metadata".into(),
-            problem,
-        });
+        return Err(Refusal::BadField { field: "metadata".into(), problem });
     }
     for (name, value) in &about.metadata {
         check_text("metadata", name, METADATA_BYTES_MAX)?;
@@ -241,8 +214,5 @@ fn check_text(field: &'static str, text: &str, bytes_max: usize) -> Result<(), R
     } else {
         return Ok(());
     };
-    Err(Refusal::BadField {
-        field: field.into(),
-        problem,
-    })
+    Err(Refusal::BadField { field: field.into(), problem })
 }

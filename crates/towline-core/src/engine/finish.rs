@@ -61,10 +61,7 @@ impl Engine {
                 let (room, work) = (Arc::clone(&self.0), sealing.clone());
                 self.0.tasks.spawn(async move {
                     work.await.ok();
-                    room.sealing
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .remove(&id);
+                    room.sealing.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
                 });
                 sealing
             }
@@ -82,11 +79,7 @@ impl Room {
             (Plan::Even { .. }, Some(total)) if upload.is_whole() || upload.offset() == total => Ok(()),
             (Plan::Even { .. }, Some(_)) => Err(self.missing_parts(upload).await?.into()),
             (Plan::Free { .. }, Some(total_bytes)) if total_bytes != landed_bytes => {
-                Err(Refusal::MissingBytes {
-                    landed_bytes,
-                    total_bytes,
-                }
-                .into())
+                Err(Refusal::MissingBytes { landed_bytes, total_bytes }.into())
             }
             (Plan::Free { .. }, _) => Ok(self.limits.check_total(landed_bytes)?),
         }
@@ -131,7 +124,7 @@ impl Room {
             Phase::Sealing => {}
             Phase::Open | Phase::Disputed => {
                 if upload.tail.is_some() {
-                    self.settle_tail(&upload, frozen.clone()).await?;
+                    self.settle_tail(&upload, frozen).await?;
                     upload = self.claim(id).await?;
                 }
                 self.check_whole(&upload).await?;
@@ -145,12 +138,7 @@ impl Room {
             self.record(&upload, Fact::Disputed).await?;
             return Err(refusal.into());
         }
-        let object = match self
-            .store
-            .seal(&upload.place, &upload.key, &parts)
-            .await
-            .map_err(refuse_full)?
-        {
+        let object = match self.store.seal(&upload.place, &upload.key, &parts).await.map_err(refuse_full)? {
             Seal::Sealed(object) => object,
             Seal::Blocked(obstacle) => {
                 self.record(&upload, Fact::SealUndone).await?;
@@ -184,16 +172,9 @@ impl Room {
         }
         let landed_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
         if landed_bytes != upload.progress.landed_bytes
-            || upload
-                .plan
-                .total_bytes()
-                .is_some_and(|total| total != landed_bytes)
+            || upload.plan.total_bytes().is_some_and(|total| total != landed_bytes)
         {
-            let cause = format!(
-                "{landed_bytes} bytes in {} parts of upload {}",
-                parts.len(),
-                upload.id
-            );
+            let cause = format!("{landed_bytes} bytes in {} parts of upload {}", parts.len(), upload.id);
             return Err(Fault::new(FaultKind::Corrupt, "adding up the parts before a seal", cause).into());
         }
         Ok(parts)
@@ -210,7 +191,10 @@ impl Room {
             by_parts
         } else {
             let mut digester = Digester::new([declared.algorithm()]);
-            let mut bytes = self.store.read_parts(&upload.place, parts).await?;
+            // Only what was verified is given to the store to seal.
+            let Some(mut bytes) = self.store.read_parts(&upload.place, parts).await? else {
+                return Ok(None);
+            };
             while let Some(frame) = bytes.next().await {
                 digester.update(&frame?);
                 // Hashing keeps a thread busy: let others have it between two frames.
@@ -221,14 +205,9 @@ impl Room {
                 let cause = format!("the parts of upload {} do not read as they landed", upload.id);
                 return Err(Fault::new(FaultKind::Corrupt, "verifying an upload", cause).into());
             }
-            computed
-                .get(declared.algorithm())
-                .expect("the declared digest is computed")
+            computed.get(declared.algorithm()).expect("the declared digest is computed")
         };
-        Ok((actual != *declared).then(|| Refusal::WholeDigest {
-            declared: declared.clone(),
-            actual,
-        }))
+        Ok((actual != *declared).then(|| Refusal::WholeDigest { declared: declared.clone(), actual }))
     }
 
     fn receipt(&self, upload: &Upload, parts: &[Part], object: SealedObject) -> Receipt {

@@ -43,19 +43,12 @@ impl Engine {
     async fn heal_seals(&self, grace: Duration) -> Result<u64, Error> {
         let room = &*self.0;
         let untouched_since = room.clock.now().before(grace) + room.policy.keep_unfinished;
-        let filter = Filter {
-            phases: vec![PhaseName::Sealing],
-            ..Filter::default()
-        };
+        let filter = Filter { phases: vec![PhaseName::Sealing], ..Filter::default() };
         let mut healed = 0;
         let mut after: Option<Cursor> = None;
         loop {
             let page = room.catalog.list(&filter, after, BATCH).await?;
-            for upload in page
-                .uploads
-                .iter()
-                .filter(|upload| upload.expires_at <= untouched_since)
-            {
+            for upload in page.uploads.iter().filter(|upload| upload.expires_at <= untouched_since) {
                 match self.seal(upload.id).await {
                     Ok(_) => healed += 1,
                     // Its owner is told when they ask; the next sweep tries again.
@@ -80,11 +73,7 @@ impl Room {
             for upload in batch {
                 let ended = self.abandon(upload, Ending::Expired).await;
                 // One that is busy or came to life again is left alone.
-                if let Ok(Upload {
-                    phase: Phase::Abandoned(Ending::Expired),
-                    ..
-                }) = ended
-                {
+                if let Ok(Upload { phase: Phase::Abandoned(Ending::Expired), .. }) = ended {
                     given_up += 1;
                     progressed = true;
                 }

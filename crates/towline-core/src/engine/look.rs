@@ -49,11 +49,7 @@ impl Engine {
     pub async fn list(&self, who: &Principal, listing: Listing) -> Result<Page, Error> {
         let Listing { phases, after, limit } = listing;
         let filter = Room::filter(who, phases);
-        Ok(self
-            .0
-            .catalog
-            .list(&filter, after, limit.clamp(1, PAGE_MAX))
-            .await?)
+        Ok(self.0.catalog.list(&filter, after, limit.clamp(1, PAGE_MAX)).await?)
     }
 
     /// How many uploads `list` would give over all pages.
@@ -66,11 +62,7 @@ impl Engine {
         if !who.may(Operation::Read) || !who.may_name(&key) {
             return Err(Refusal::Forbidden(Operation::Read).into());
         }
-        let filter = Filter {
-            owner: None,
-            phases: vec![PhaseName::Sealed],
-            key: Some(key.clone()),
-        };
+        let filter = Filter { owner: None, phases: vec![PhaseName::Sealed], key: Some(key.clone()) };
         let newest = self.0.catalog.list(&filter, None, 1).await?.uploads.pop();
         let Some(object) = self.0.store.read(&key).await? else {
             return Err(Refusal::FileNotFound(key).into());
@@ -90,10 +82,6 @@ impl Engine {
 impl Room {
     fn filter(who: &Principal, phases: Vec<PhaseName>) -> Filter {
         let owner = (!who.may(Operation::Manage)).then(|| who.owner.clone());
-        Filter {
-            owner,
-            phases,
-            key: None,
-        }
+        Filter { owner, phases, key: None }
     }
 }

@@ -82,11 +82,7 @@ impl Room {
 
     async fn fetch_slot(&self, who: &Principal, put: &PutPart) -> Result<(Fetched, Slot), Error> {
         let number = u32::try_from(put.number).ok();
-        let fetched = self
-            .catalog
-            .fetch(put.id, number)
-            .await?
-            .ok_or(Refusal::UploadNotFound(put.id))?;
+        let fetched = self.catalog.fetch(put.id, number).await?.ok_or(Refusal::UploadNotFound(put.id))?;
         Self::admit(who, &fetched.upload)?;
         if !fetched.upload.phase.takes_parts() {
             return Err(Refusal::NotOpen(fetched.upload.phase.name()).into());
@@ -138,19 +134,10 @@ impl Room {
             mark: crate::store::Mark::default(),
             landed_at: self.clock.now(),
         };
-        if let Some(before) = fetched
-            .part
-            .as_ref()
-            .filter(|before| before.is_same_content(&part))
-        {
+        if let Some(before) = fetched.part.as_ref().filter(|before| before.is_same_content(&part)) {
             part.mark = before.mark.clone();
             let progress = fetched.upload.progress;
-            return Ok(Landed {
-                part,
-                progress,
-                is_repeat: true,
-                upload: fetched.upload,
-            });
+            return Ok(Landed { part, progress, is_repeat: true, upload: fetched.upload });
         }
         part.mark = writer.land().await.map_err(refuse_full)?;
         part.landed_at = self.clock.now();
@@ -163,21 +150,11 @@ impl Room {
         for _ in 0..TRIES_MAX {
             match self.record(&upload, Fact::PartLanded(part.clone())).await? {
                 Recorded::Done { progress, .. } => {
-                    return Ok(Landed {
-                        part,
-                        progress,
-                        is_repeat: false,
-                        upload,
-                    });
+                    return Ok(Landed { part, progress, is_repeat: false, upload });
                 }
                 Recorded::Repeat { progress } => {
                     self.drop_unrecorded(&upload, &part).await;
-                    return Ok(Landed {
-                        part,
-                        progress,
-                        is_repeat: true,
-                        upload,
-                    });
+                    return Ok(Landed { part, progress, is_repeat: true, upload });
                 }
                 Recorded::Stale => {}
             }
@@ -202,25 +179,15 @@ impl Room {
 
 /// Only a slot whose own place holds nothing acknowledged may be written in place.
 fn spot_for(fetched: &Fetched, number: u32) -> Spot {
-    let has_tail = fetched
-        .upload
-        .tail
-        .as_ref()
-        .is_some_and(|tail| tail.number == number);
-    if fetched.part.is_some() || has_tail {
-        Spot::Aside
-    } else {
-        Spot::Own
-    }
+    let has_tail = fetched.upload.tail.as_ref().is_some_and(|tail| tail.number == number);
+    if fetched.part.is_some() || has_tail { Spot::Aside } else { Spot::Own }
 }
 
 fn check_size(slot: Slot, got_bytes: u64) -> Result<(), Refusal> {
     match slot.room {
-        SlotRoom::Exactly(expected_bytes) if got_bytes != expected_bytes => Err(Refusal::PartSize {
-            number: slot.number,
-            got_bytes,
-            expected_bytes,
-        }),
+        SlotRoom::Exactly(expected_bytes) if got_bytes != expected_bytes => {
+            Err(Refusal::PartSize { number: slot.number, got_bytes, expected_bytes })
+        }
         SlotRoom::UpTo(allowed_bytes) if got_bytes > allowed_bytes => Err(too_large(slot, got_bytes)),
         SlotRoom::Exactly(_) | SlotRoom::UpTo(_) => Ok(()),
     }
@@ -228,29 +195,18 @@ fn check_size(slot: Slot, got_bytes: u64) -> Result<(), Refusal> {
 
 fn too_large(slot: Slot, got_bytes: u64) -> Refusal {
     match slot.room {
-        SlotRoom::Exactly(expected_bytes) => Refusal::PartSize {
-            number: slot.number,
-            got_bytes,
-            expected_bytes,
-        },
-        SlotRoom::UpTo(allowed_bytes) => Refusal::PartTooLarge {
-            number: slot.number,
-            allowed_bytes,
-        },
+        SlotRoom::Exactly(expected_bytes) => {
+            Refusal::PartSize { number: slot.number, got_bytes, expected_bytes }
+        }
+        SlotRoom::UpTo(allowed_bytes) => Refusal::PartTooLarge { number: slot.number, allowed_bytes },
     }
 }
 
 fn check_declared(put: &PutPart, number: u32, computed: &Computed) -> Result<(), Refusal> {
     for declared in &put.declared {
-        let actual = computed
-            .get(declared.algorithm())
-            .expect("every declared digest is computed");
+        let actual = computed.get(declared.algorithm()).expect("every declared digest is computed");
         if actual != *declared {
-            return Err(Refusal::PartDigest {
-                number,
-                declared: declared.clone(),
-                actual,
-            });
+            return Err(Refusal::PartDigest { number, declared: declared.clone(), actual });
         }
     }
     Ok(())

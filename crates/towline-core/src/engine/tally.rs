@@ -45,24 +45,15 @@ impl Count {
             Self::UploadsCreated => ("uploads_created", "Uploads created"),
             Self::UploadsResumed => ("uploads_resumed", "Creates that found an unfinished upload again"),
             Self::PartsLanded => ("parts_landed", "Parts that became durable and were recorded"),
-            Self::PartsRepeated => (
-                "parts_repeated",
-                "Parts that were sent again with the same content",
-            ),
+            Self::PartsRepeated => ("parts_repeated", "Parts that were sent again with the same content"),
             Self::PartsRefused => ("parts_refused", "Bodies that were refused or cut"),
             Self::BytesLanded => ("bytes_landed", "Bytes of landed parts and parked tails"),
-            Self::BodiesTakenOver => (
-                "bodies_taken_over",
-                "Bodies cut because a newer request took over",
-            ),
+            Self::BodiesTakenOver => ("bodies_taken_over", "Bodies cut because a newer request took over"),
             Self::UploadsSealed => ("uploads_sealed", "Uploads that became objects"),
             Self::UploadsAbandoned => ("uploads_abandoned", "Uploads cancelled by their owners"),
             Self::UploadsExpired => ("uploads_expired", "Uploads given up after their time"),
             Self::OrphansSwept => ("orphans_swept", "Places without an upload that were removed"),
-            Self::FaultsIgnored => (
-                "faults_ignored",
-                "Faults of clean-up work that will be tried again",
-            ),
+            Self::FaultsIgnored => ("faults_ignored", "Faults of clean-up work that will be tried again"),
         }
     }
 }
@@ -79,9 +70,7 @@ pub struct Tally {
 
 impl fmt::Debug for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(Count::ALL.map(|count| (count, self.get(count))))
-            .finish()
+        f.debug_map().entries(Count::ALL.map(|count| (count, self.get(count)))).finish()
     }
 }
 

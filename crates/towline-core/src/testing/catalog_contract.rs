@@ -45,15 +45,9 @@ pub fn upload(number: u32, owner: &str) -> Upload {
     Upload {
         id: id(number),
         key: Key::parse(&format!("folder/file {number}.bin")).expect("a good key"),
-        plan: Plan::Even {
-            part_bytes: 10,
-            total_bytes: Some(95),
-        },
+        plan: Plan::Even { part_bytes: 10, total_bytes: Some(95) },
         place: Place(format!("place-{number}")),
-        about: About {
-            filename: format!("file {number}.bin"),
-            ..About::default()
-        },
+        about: About { filename: format!("file {number}.bin"), ..About::default() },
         owner: owner.to_owned(),
         phase: Phase::Open,
         epoch: Epoch::default(),
@@ -66,14 +60,7 @@ pub fn upload(number: u32, owner: &str) -> Upload {
 
 fn part(number: u32, crc64: u64, mark: &str) -> Part {
     let size_bytes = if number == 10 { 5 } else { 10 };
-    Part {
-        number,
-        size_bytes,
-        crc64,
-        digests: Vec::new(),
-        mark: Mark(mark.to_owned()),
-        landed_at: at(5),
-    }
+    Part { number, size_bytes, crc64, digests: Vec::new(), mark: Mark(mark.to_owned()), landed_at: at(5) }
 }
 
 fn receipt() -> Receipt {
@@ -109,22 +96,12 @@ impl Suite {
     }
 
     async fn record(&self, number: u32, epoch: u64, fact: Fact) -> Recorded {
-        let entry = Entry {
-            id: id(number),
-            epoch: Epoch(epoch),
-            fact,
-            expires_at: at(9999),
-        };
+        let entry = Entry { id: id(number), epoch: Epoch(epoch), fact, expires_at: at(9999) };
         self.0.record(entry).await.expect("record")
     }
 
     async fn head(&self, number: u32) -> Upload {
-        self.0
-            .fetch(id(number), None)
-            .await
-            .expect("fetch")
-            .expect("it is there")
-            .upload
+        self.0.fetch(id(number), None).await.expect("fetch").expect("it is there").upload
     }
 
     async fn a_head_is_read_as_it_was_written(&self) {
@@ -132,10 +109,7 @@ impl Suite {
         full.about = About {
             filename: "a \"quoted\" 🎬.mov".to_owned(),
             content_type: Some("video/quicktime".to_owned()),
-            metadata: vec![
-                ("k=1".to_owned(), "v;,\"".to_owned()),
-                (String::new(), "🎬".to_owned()),
-            ],
+            metadata: vec![("k=1".to_owned(), "v;,\"".to_owned()), (String::new(), "🎬".to_owned())],
             declared: Digest::new(Algorithm::Md5, (0..16).collect()),
             fingerprint: Some("fp-1".to_owned()),
             idempotency_key: Some("ik-1".to_owned()),
@@ -147,10 +121,7 @@ impl Suite {
         self.insert(&bare).await;
         assert_eq!(self.head(2).await, bare);
         let mut huge = upload(3, "x");
-        huge.plan = Plan::Even {
-            part_bytes: 5 << 30,
-            total_bytes: Some(50 << 40),
-        };
+        huge.plan = Plan::Even { part_bytes: 5 << 30, total_bytes: Some(50 << 40) };
         self.insert(&huge).await;
         assert_eq!(self.head(3).await, huge);
     }
@@ -160,21 +131,12 @@ impl Suite {
         let mut expected = Progress::default();
         let steps = [(3, 0), (1, 1), (10, 1), (2, 3), (5, 3), (4, 5)];
         for (number, prefix_count) in steps {
-            let landed = self
-                .record(10, 0, Fact::PartLanded(part(number, u64::from(number), "")))
-                .await;
+            let landed = self.record(10, 0, Fact::PartLanded(part(number, u64::from(number), ""))).await;
             expected.landed_count += 1;
             expected.landed_bytes += if number == 10 { 5 } else { 10 };
             expected.prefix_count = prefix_count;
             expected.prefix_bytes = u64::from(prefix_count) * 10;
-            assert_eq!(
-                landed,
-                Recorded::Done {
-                    progress: expected,
-                    superseded: vec![]
-                },
-                "part {number}"
-            );
+            assert_eq!(landed, Recorded::Done { progress: expected, superseded: vec![] }, "part {number}");
             assert_eq!(self.head(10).await.progress, expected);
         }
         assert_eq!(self.head(10).await.expires_at, at(9999));
@@ -184,19 +146,9 @@ impl Suite {
         let some = self.0.parts(id(10), 2, 2).await.expect("parts");
         assert_eq!(numbers(some), [3, 4]);
         assert!(self.0.parts(id(10), u32::MAX, 2).await.expect("parts").is_empty());
-        let fetched = self
-            .0
-            .fetch(id(10), Some(10))
-            .await
-            .expect("fetch")
-            .expect("it is there");
+        let fetched = self.0.fetch(id(10), Some(10)).await.expect("fetch").expect("it is there");
         assert_eq!(fetched.part, Some(part(10, 10, "")));
-        let fetched = self
-            .0
-            .fetch(id(10), Some(9))
-            .await
-            .expect("fetch")
-            .expect("it is there");
+        let fetched = self.0.fetch(id(10), Some(9)).await.expect("fetch").expect("it is there");
         assert_eq!(fetched.part, None);
     }
 
@@ -208,36 +160,17 @@ impl Suite {
         first.digests = vec![Digest::new(Algorithm::Md5, vec![1; 16]).expect("16 bytes")];
         self.record(11, 0, Fact::PartLanded(first.clone())).await;
         self.record(11, 0, Fact::PartLanded(part(2, 2, "two"))).await;
-        let repeat = self
-            .record(11, 0, Fact::PartLanded(part(1, u64::MAX, "elsewhere")))
-            .await;
+        let repeat = self.record(11, 0, Fact::PartLanded(part(1, u64::MAX, "elsewhere"))).await;
         assert!(matches!(repeat, Recorded::Repeat { .. }));
-        let stored = self
-            .0
-            .fetch(id(11), Some(1))
-            .await
-            .expect("fetch")
-            .expect("there")
-            .part;
+        let stored = self.0.fetch(id(11), Some(1)).await.expect("fetch").expect("there").part;
         assert_eq!(stored, Some(first), "the first record stands");
-        let replacing = Part {
-            size_bytes: 3,
-            ..part(1, 9, "three")
-        };
+        let replacing = Part { size_bytes: 3, ..part(1, 9, "three") };
         let replaced = self.record(11, 0, Fact::PartLanded(replacing.clone())).await;
         assert_eq!(superseded(&replaced), [(1, Mark("one".to_owned()))]);
-        let expected = Progress {
-            prefix_count: 2,
-            prefix_bytes: 13,
-            landed_bytes: 13,
-            landed_count: 2,
-        };
+        let expected = Progress { prefix_count: 2, prefix_bytes: 13, landed_bytes: 13, landed_count: 2 };
         assert_eq!(progress(&replaced), expected);
         assert_eq!(self.head(11).await.progress, expected);
-        assert_eq!(
-            self.0.parts(id(11), 0, 9).await.expect("parts"),
-            [replacing, part(2, 2, "two")]
-        );
+        assert_eq!(self.0.parts(id(11), 0, 9).await.expect("parts"), [replacing, part(2, 2, "two")]);
         let same_mark = self.record(11, 0, Fact::PartLanded(part(1, 10, "three"))).await;
         assert_eq!(superseded(&same_mark), [], "what is still used is not superseded");
     }
@@ -250,16 +183,10 @@ impl Suite {
             crc64: u64::MAX - size_bytes,
             mark: Mark(mark.to_owned()),
         };
-        assert_eq!(
-            superseded(&self.record(12, 0, Fact::TailParked(tail(3, "a"))).await),
-            []
-        );
+        assert_eq!(superseded(&self.record(12, 0, Fact::TailParked(tail(3, "a"))).await), []);
         assert_eq!(self.head(12).await.tail, Some(tail(3, "a")));
         assert_eq!(self.head(12).await.offset(), 3);
-        assert_eq!(
-            superseded(&self.record(12, 0, Fact::TailParked(tail(4, "a"))).await),
-            []
-        );
+        assert_eq!(superseded(&self.record(12, 0, Fact::TailParked(tail(4, "a"))).await), []);
         let moved = self.record(12, 0, Fact::TailParked(tail(5, "b"))).await;
         assert_eq!(superseded(&moved), [(1, Mark("a".to_owned()))]);
         let other = self.record(12, 0, Fact::PartLanded(part(3, 3, "p3"))).await;
@@ -268,10 +195,7 @@ impl Suite {
         let landed = self.record(12, 0, Fact::PartLanded(part(1, 1, "c"))).await;
         assert_eq!(superseded(&landed), [(1, Mark("b".to_owned()))]);
         assert_eq!(self.head(12).await.tail, None);
-        let tail = Tail {
-            number: 2,
-            ..tail(2, "d")
-        };
+        let tail = Tail { number: 2, ..tail(2, "d") };
         self.record(12, 0, Fact::TailParked(tail)).await;
         let grown = self.record(12, 0, Fact::PartLanded(part(2, 2, "d"))).await;
         assert_eq!(superseded(&grown), [], "the part goes on in the tail's own bytes");
@@ -281,53 +205,26 @@ impl Suite {
     async fn a_claim_makes_older_facts_stale(&self) {
         self.insert(&upload(13, "p")).await;
         let claimed = self.0.claim(id(13)).await.expect("claim").expect("it is there");
-        assert_eq!(
-            claimed,
-            Upload {
-                epoch: Epoch(1),
-                ..upload(13, "p")
-            }
-        );
+        assert_eq!(claimed, Upload { epoch: Epoch(1), ..upload(13, "p") });
         for fact in [
             Fact::PartLanded(part(1, 1, "")),
-            Fact::TailParked(Tail {
-                number: 1,
-                size_bytes: 1,
-                crc64: 1,
-                mark: Mark::default(),
-            }),
+            Fact::TailParked(Tail { number: 1, size_bytes: 1, crc64: 1, mark: Mark::default() }),
             Fact::SealBegun,
             Fact::Abandoned(Ending::Cancelled),
         ] {
-            assert_eq!(
-                self.record(13, 0, fact.clone()).await,
-                Recorded::Stale,
-                "{fact:?}"
-            );
+            assert_eq!(self.record(13, 0, fact.clone()).await, Recorded::Stale, "{fact:?}");
         }
         assert_eq!(self.head(13).await, claimed);
-        assert!(matches!(
-            self.record(13, 1, Fact::PartLanded(part(1, 1, ""))).await,
-            Recorded::Done { .. }
-        ));
+        assert!(matches!(self.record(13, 1, Fact::PartLanded(part(1, 1, ""))).await, Recorded::Done { .. }));
         assert_eq!(self.head(13).await.epoch, Epoch(1));
     }
 
     async fn a_total_is_declared_once(&self) {
         let mut open_end = upload(14, "p");
-        open_end.plan = Plan::Even {
-            part_bytes: 10,
-            total_bytes: None,
-        };
+        open_end.plan = Plan::Even { part_bytes: 10, total_bytes: None };
         self.insert(&open_end).await;
         assert_eq!(superseded(&self.record(14, 0, Fact::TotalDeclared(42)).await), []);
-        assert_eq!(
-            self.head(14).await.plan,
-            Plan::Even {
-                part_bytes: 10,
-                total_bytes: Some(42)
-            }
-        );
+        assert_eq!(self.head(14).await.plan, Plan::Even { part_bytes: 10, total_bytes: Some(42) });
         let again = self.record(14, 0, Fact::TotalDeclared(42)).await;
         assert!(matches!(again, Recorded::Repeat { .. }));
         assert_eq!(self.record(14, 0, Fact::TotalDeclared(43)).await, Recorded::Stale);
@@ -337,54 +234,27 @@ impl Suite {
         self.insert(&upload(15, "p")).await;
         self.record(15, 0, Fact::PartLanded(part(1, 1, ""))).await;
         for fact in [Fact::Sealed(receipt()), Fact::Disputed, Fact::SealUndone] {
-            assert_eq!(
-                self.record(15, 0, fact.clone()).await,
-                Recorded::Stale,
-                "{fact:?} while open"
-            );
+            assert_eq!(self.record(15, 0, fact.clone()).await, Recorded::Stale, "{fact:?} while open");
         }
         assert_eq!(superseded(&self.record(15, 0, Fact::SealBegun).await), []);
         assert_eq!(self.head(15).await.phase, Phase::Sealing);
-        assert!(matches!(
-            self.record(15, 0, Fact::SealBegun).await,
-            Recorded::Repeat { .. }
-        ));
+        assert!(matches!(self.record(15, 0, Fact::SealBegun).await, Recorded::Repeat { .. }));
         for fact in [
             Fact::PartLanded(part(2, 2, "")),
-            Fact::TailParked(Tail {
-                number: 2,
-                size_bytes: 1,
-                crc64: 1,
-                mark: Mark::default(),
-            }),
+            Fact::TailParked(Tail { number: 2, size_bytes: 1, crc64: 1, mark: Mark::default() }),
             Fact::TotalDeclared(95),
             Fact::Abandoned(Ending::Expired),
         ] {
-            assert_eq!(
-                self.record(15, 0, fact.clone()).await,
-                Recorded::Stale,
-                "{fact:?} while sealing"
-            );
+            assert_eq!(self.record(15, 0, fact.clone()).await, Recorded::Stale, "{fact:?} while sealing");
         }
         self.record(15, 0, Fact::SealUndone).await;
         assert_eq!(self.head(15).await.phase, Phase::Open);
         self.record(15, 0, Fact::SealBegun).await;
         self.record(15, 0, Fact::Sealed(receipt())).await;
         assert_eq!(self.head(15).await.phase, Phase::Sealed(receipt()));
-        assert!(matches!(
-            self.record(15, 0, Fact::Sealed(receipt())).await,
-            Recorded::Repeat { .. }
-        ));
-        for fact in [
-            Fact::PartLanded(part(1, 1, "")),
-            Fact::SealBegun,
-            Fact::Abandoned(Ending::Cancelled),
-        ] {
-            assert_eq!(
-                self.record(15, 0, fact.clone()).await,
-                Recorded::Stale,
-                "{fact:?} once sealed"
-            );
+        assert!(matches!(self.record(15, 0, Fact::Sealed(receipt())).await, Recorded::Repeat { .. }));
+        for fact in [Fact::PartLanded(part(1, 1, "")), Fact::SealBegun, Fact::Abandoned(Ending::Cancelled)] {
+            assert_eq!(self.record(15, 0, fact.clone()).await, Recorded::Stale, "{fact:?} once sealed");
         }
         self.insert(&upload(16, "p")).await;
         self.record(16, 0, Fact::Abandoned(Ending::Cancelled)).await;
@@ -392,10 +262,7 @@ impl Suite {
         let again = self.record(16, 0, Fact::Abandoned(Ending::Expired)).await;
         assert!(matches!(again, Recorded::Repeat { .. }));
         assert_eq!(self.head(16).await.phase, Phase::Abandoned(Ending::Cancelled));
-        assert_eq!(
-            self.record(16, 0, Fact::PartLanded(part(1, 1, ""))).await,
-            Recorded::Stale
-        );
+        assert_eq!(self.record(16, 0, Fact::PartLanded(part(1, 1, ""))).await, Recorded::Stale);
     }
 
     async fn a_disputed_upload_opens_with_new_content(&self) {
@@ -421,22 +288,11 @@ impl Suite {
         self.insert(&with(20, "ann", Some("f"), Some("k"))).await;
         self.insert(&with(21, "ann", Some("f"), None)).await;
         self.insert(&with(22, "bob", Some("f"), Some("k"))).await;
-        let twice = self
-            .0
-            .insert(&with(23, "ann", None, Some("k")))
-            .await
-            .expect("insert");
-        assert_eq!(
-            twice,
-            Inserted::Existing(Box::new(with(20, "ann", Some("f"), Some("k"))))
-        );
+        let twice = self.0.insert(&with(23, "ann", None, Some("k"))).await.expect("insert");
+        assert_eq!(twice, Inserted::Existing(Box::new(with(20, "ann", Some("f"), Some("k")))));
         assert!(self.0.fetch(id(23), None).await.expect("fetch").is_none());
         let find = async |owner: &str, handle| {
-            self.0
-                .find(owner, &handle)
-                .await
-                .expect("find")
-                .map(|upload| upload.id)
+            self.0.find(owner, &handle).await.expect("find").map(|upload| upload.id)
         };
         let fingerprint = || Handle::Fingerprint("f".to_owned());
         let key = || Handle::IdempotencyKey("k".to_owned());
@@ -444,11 +300,7 @@ impl Suite {
         assert_eq!(find("bob", fingerprint()).await, Some(id(22)));
         assert_eq!(find("eve", fingerprint()).await, None);
         self.record(21, 0, Fact::Abandoned(Ending::Cancelled)).await;
-        assert_eq!(
-            find("ann", fingerprint()).await,
-            Some(id(20)),
-            "only those that take parts"
-        );
+        assert_eq!(find("ann", fingerprint()).await, Some(id(20)), "only those that take parts");
         self.record(20, 0, Fact::Abandoned(Ending::Cancelled)).await;
         assert_eq!(find("ann", fingerprint()).await, None);
         assert_eq!(find("ann", key()).await, Some(id(20)), "whatever became of it");
@@ -479,20 +331,13 @@ impl Suite {
             }
         }
         assert_eq!(seen, [34, 33, 32, 31, 30].map(id));
-        let open = self
-            .0
-            .list(&filter(&[PhaseName::Open]), None, 9)
-            .await
-            .expect("list");
+        let open = self.0.list(&filter(&[PhaseName::Open]), None, 9).await.expect("list");
         assert_eq!(open.uploads.len(), 4);
         assert_eq!(open.next, None);
         let both = filter(&[PhaseName::Expired, PhaseName::Sealed]);
         assert_eq!(self.0.count(&both).await.expect("count"), 1);
         assert_eq!(self.0.count(&filter(&[])).await.expect("count"), 5);
-        let by_key = Filter {
-            key: Some(upload(32, "").key),
-            ..Filter::default()
-        };
+        let by_key = Filter { key: Some(upload(32, "").key), ..Filter::default() };
         let found = self.0.list(&by_key, None, 9).await.expect("list").uploads;
         assert_eq!(found.iter().map(|upload| upload.id).collect::<Vec<_>>(), [id(32)]);
     }
@@ -519,25 +364,12 @@ impl Suite {
         let after = ids(self.0.uncleared(1000).await.expect("uncleared"));
         let new: Vec<_> = after.into_iter().filter(|id| !before.contains(id)).collect();
         assert_eq!(new, [40, 41].map(id));
-        assert!(
-            !self
-                .0
-                .forgettable(at(9999), 1000)
-                .await
-                .expect("forgettable")
-                .contains(&id(40))
-        );
+        assert!(!self.0.forgettable(at(9999), 1000).await.expect("forgettable").contains(&id(40)));
         self.0.clear(id(40)).await.expect("clear");
         self.0.clear(id(41)).await.expect("clear");
         let after = ids(self.0.uncleared(1000).await.expect("uncleared"));
         assert!(!after.contains(&id(40)) && !after.contains(&id(41)));
-        assert!(
-            self.0
-                .forgettable(at(9998), 1000)
-                .await
-                .expect("forgettable")
-                .is_empty()
-        );
+        assert!(self.0.forgettable(at(9998), 1000).await.expect("forgettable").is_empty());
         let forgettable = self.0.forgettable(at(9999), 1000).await.expect("forgettable");
         assert_eq!(forgettable, [id(40)], "a sealed upload keeps its receipt");
         self.0.forget(id(40)).await.expect("forget");
@@ -548,36 +380,19 @@ impl Suite {
 
     async fn concurrent_parts_are_all_counted(&self) {
         let mut many = upload(50, "c");
-        many.plan = Plan::Even {
-            part_bytes: 10,
-            total_bytes: Some(2000),
-        };
+        many.plan = Plan::Even { part_bytes: 10, total_bytes: Some(2000) };
         self.insert(&many).await;
         let lands = (1..=200_u32).rev().map(|number| {
-            let landed = Part {
-                size_bytes: 10,
-                ..part(number, u64::from(number), "")
-            };
+            let landed = Part { size_bytes: 10, ..part(number, u64::from(number), "") };
             self.record(50, 0, Fact::PartLanded(landed))
         });
         let recorded = futures_util::future::join_all(lands).await;
-        assert!(
-            recorded
-                .iter()
-                .all(|recorded| matches!(recorded, Recorded::Done { .. }))
-        );
-        let whole = Progress {
-            prefix_count: 200,
-            prefix_bytes: 2000,
-            landed_bytes: 2000,
-            landed_count: 200,
-        };
+        assert!(recorded.iter().all(|recorded| matches!(recorded, Recorded::Done { .. })));
+        let whole = Progress { prefix_count: 200, prefix_bytes: 2000, landed_bytes: 2000, landed_count: 200 };
         assert_eq!(self.head(50).await.progress, whole);
         let claims = futures_util::future::join_all((0..20).map(|_| self.0.claim(id(50)))).await;
-        let mut epochs: Vec<_> = claims
-            .into_iter()
-            .map(|claim| claim.expect("claim").expect("there").epoch.0)
-            .collect();
+        let mut epochs: Vec<_> =
+            claims.into_iter().map(|claim| claim.expect("claim").expect("there").epoch.0).collect();
         epochs.sort_unstable();
         assert_eq!(epochs, (1..=20).collect::<Vec<_>>());
     }

@@ -1,7 +1,7 @@
 //! Fault injectors: the same store or catalog, but calls fail before or after they took effect, take their
 //! time, or are seen half done by whoever gives up meanwhile. Seeded.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,9 @@ use crate::catalog::{Catalog, Cursor, Entry, Fetched, Filter, Handle, Inserted, 
 use crate::clock::Timestamp;
 use crate::error::{Fault, FaultKind};
 use crate::key::Key;
-use crate::store::{ByteStream, Limits, Mark, Object, Opened, PartPlace, PartWriter, Place, Seal, Spot, Store};
+use crate::store::{
+    ByteStream, Limits, Mark, Object, Opened, PartPlace, PartWriter, Place, Seal, Spot, Store,
+};
 use crate::upload::{Part, Tail, Upload, UploadId};
 
 /// How often things go wrong, in percent of the calls.
@@ -27,25 +29,39 @@ pub struct Odds {
 
 /// Decides over calls; shared by the injectors of one life.
 #[derive(Clone, Debug)]
-pub struct Fate(Arc<Mutex<(fastrand::Rng, Odds)>>);
+pub struct Fate(Arc<Mutex<Dice>>);
+
+#[derive(Debug)]
+struct Dice {
+    rng: fastrand::Rng,
+    odds: Odds,
+    aim: Option<&'static str>,
+}
 
 impl Fate {
     pub fn new(seed: u64, odds: Odds) -> Self {
-        Self(Arc::new(Mutex::new((fastrand::Rng::with_seed(seed), odds))))
+        let rng = fastrand::Rng::with_seed(seed);
+        Self(Arc::new(Mutex::new(Dice { rng, odds, aim: None })))
+    }
+
+    /// The next call of this name fails before it does anything.
+    pub fn aim(&self, doing: &'static str) {
+        self.dice().aim = Some(doing);
+    }
+
+    fn dice(&self) -> MutexGuard<'_, Dice> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn strikes(&self, percent: impl Fn(&Odds) -> u8) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let percent = percent(&state.1);
-        state.0.u8(0..100) < percent
+        let mut dice = self.dice();
+        let percent = percent(&dice.odds);
+        dice.rng.u8(0..100) < percent
     }
 
     async fn pause(&self) {
         if self.strikes(|odds| odds.is_slow) {
-            let wait_ms = {
-                let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                state.0.u64(1..200)
-            };
+            let wait_ms = self.dice().rng.u64(1..200);
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         } else {
             tokio::task::yield_now().await;
@@ -55,7 +71,8 @@ impl Fate {
     /// Lets the call through, or not.
     async fn before(&self, doing: &'static str) -> Result<(), Fault> {
         self.pause().await;
-        if self.strikes(|odds| odds.fails_before) {
+        let is_aimed_at = self.dice().aim.take_if(|aim| *aim == doing).is_some();
+        if is_aimed_at || self.strikes(|odds| odds.fails_before) {
             return Err(Fault::new(FaultKind::Unavailable, doing, "injected before"));
         }
         Ok(())
@@ -154,7 +171,7 @@ impl Store for FaultyStore {
         self.fate.after("dropping a part", dropped).await
     }
 
-    async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<ByteStream, Fault> {
+    async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<Option<ByteStream>, Fault> {
         self.fate.before("reading parts").await?;
         self.inner.read_parts(place, parts).await
     }

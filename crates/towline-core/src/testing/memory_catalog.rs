@@ -31,12 +31,8 @@ impl MemoryCatalog {
 
     /// Uploads that pass, newest first.
     fn select(&self, passes: impl Fn(&Row) -> bool) -> Vec<Upload> {
-        let mut found: Vec<Upload> = self
-            .lock()
-            .values()
-            .filter(|row| passes(row))
-            .map(|row| row.upload.clone())
-            .collect();
+        let mut found: Vec<Upload> =
+            self.lock().values().filter(|row| passes(row)).map(|row| row.upload.clone()).collect();
         found.sort_by_key(|upload| std::cmp::Reverse((upload.created_at, upload.id)));
         found
     }
@@ -55,23 +51,14 @@ impl Row {
             Fact::PartLanded(part) if takes_parts => self.land(part),
             Fact::TailParked(tail) if takes_parts => {
                 if self.upload.tail.as_ref() == Some(&tail) {
-                    return Recorded::Repeat {
-                        progress: self.upload.progress,
-                    };
+                    return Recorded::Repeat { progress: self.upload.progress };
                 }
                 let before = self.upload.tail.replace(tail.clone());
                 let superseded = before.filter(|before| before.mark != tail.mark);
-                self.done(
-                    superseded
-                        .map(|before| (before.number, before.mark))
-                        .into_iter()
-                        .collect(),
-                )
+                self.done(superseded.map(|before| (before.number, before.mark)).into_iter().collect())
             }
             Fact::TotalDeclared(total) if takes_parts => match self.upload.plan.total_bytes() {
-                Some(declared) if declared == total => Recorded::Repeat {
-                    progress: self.upload.progress,
-                },
+                Some(declared) if declared == total => Recorded::Repeat { progress: self.upload.progress },
                 Some(_) => Recorded::Stale,
                 None => {
                     self.upload.plan = self.upload.plan.with_total(total);
@@ -101,11 +88,7 @@ impl Row {
     }
 
     fn land(&mut self, part: Part) -> Recorded {
-        if self
-            .parts
-            .get(&part.number)
-            .is_some_and(|before| before.is_same_content(&part))
-        {
+        if self.parts.get(&part.number).is_some_and(|before| before.is_same_content(&part)) {
             return self.repeat();
         }
         let mut superseded = Vec::new();
@@ -145,16 +128,11 @@ impl Row {
     }
 
     fn done(&self, superseded: Vec<(u32, Mark)>) -> Recorded {
-        Recorded::Done {
-            progress: self.upload.progress,
-            superseded,
-        }
+        Recorded::Done { progress: self.upload.progress, superseded }
     }
 
     fn repeat(&self) -> Recorded {
-        Recorded::Repeat {
-            progress: self.upload.progress,
-        }
+        Recorded::Repeat { progress: self.upload.progress }
     }
 }
 
@@ -169,11 +147,7 @@ impl Catalog for MemoryCatalog {
         if let Some(existing) = existing {
             return Ok(Inserted::Existing(Box::new(existing.clone())));
         }
-        let row = Row {
-            upload: upload.clone(),
-            parts: BTreeMap::new(),
-            is_cleared: false,
-        };
+        let row = Row { upload: upload.clone(), parts: BTreeMap::new(), is_cleared: false };
         rows.insert(upload.id, row);
         Ok(Inserted::New)
     }
@@ -208,10 +182,7 @@ impl Catalog for MemoryCatalog {
 
     async fn record(&self, entry: Entry) -> Result<Recorded, Fault> {
         let mut rows = self.lock();
-        let Some(row) = rows
-            .get_mut(&entry.id)
-            .filter(|row| row.upload.epoch == entry.epoch)
-        else {
+        let Some(row) = rows.get_mut(&entry.id).filter(|row| row.upload.epoch == entry.epoch) else {
             return Ok(Recorded::Stale);
         };
         let recorded = row.record(entry.fact);
@@ -227,11 +198,7 @@ impl Catalog for MemoryCatalog {
             return Ok(Vec::new());
         };
         let above = row.parts.range(after.saturating_add(1)..);
-        Ok(above
-            .map(|(_, part)| part.clone())
-            .filter(|part| part.number > after)
-            .take(limit)
-            .collect())
+        Ok(above.map(|(_, part)| part.clone()).filter(|part| part.number > after).take(limit).collect())
     }
 
     async fn list(&self, filter: &Filter, after: Option<Cursor>, limit: usize) -> Result<Page, Fault> {
@@ -242,19 +209,12 @@ impl Catalog for MemoryCatalog {
         let has_more = uploads.len() > limit;
         uploads.truncate(limit);
         let next = uploads.last().filter(|_| has_more);
-        let next = next.map(|last| Cursor {
-            created_at: last.created_at,
-            id: last.id,
-        });
+        let next = next.map(|last| Cursor { created_at: last.created_at, id: last.id });
         Ok(Page { uploads, next })
     }
 
     async fn count(&self, filter: &Filter) -> Result<u64, Fault> {
-        Ok(self
-            .lock()
-            .values()
-            .filter(|row| passes(filter, &row.upload))
-            .count() as u64)
+        Ok(self.lock().values().filter(|row| passes(filter, &row.upload)).count() as u64)
     }
 
     async fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<Upload>, Fault> {

@@ -75,8 +75,7 @@ impl File {
             self.durable.resize(range.end, 0);
         }
         self.durable[range.clone()].copy_from_slice(&self.now[range.clone()]);
-        self.dirty
-            .retain(|dirty| dirty.start < range.start || dirty.end > range.end);
+        self.dirty.retain(|dirty| dirty.start < range.start || dirty.end > range.end);
     }
 
     fn lose_power(&mut self, rng: &mut fastrand::Rng) {
@@ -101,11 +100,7 @@ impl MemoryStore {
             total_bytes_max: 1024 * 1024 * 1024 * 1024,
             segment_bytes_max: Some(255),
         };
-        Self {
-            clock,
-            limits,
-            disk: Arc::default(),
-        }
+        Self { clock, limits, disk: Arc::default() }
     }
 
     /// Forgets what was not durable.
@@ -124,6 +119,17 @@ impl MemoryStore {
         self.lock().objects.get(key).map(|stored| stored.bytes.clone())
     }
 
+    /// The bytes of one landed part or tail; `offset_bytes` is where an even plan places it.
+    pub fn staged_bytes(
+        &self,
+        place: &Place,
+        (mark, offset_bytes, size_bytes): (&Mark, u64, u64),
+    ) -> Option<Vec<u8>> {
+        let disk = self.lock();
+        let staged = disk.staged.get(&place.0)?;
+        staged.slice(mark, offset_bytes, size_bytes).map(<[u8]>::to_vec)
+    }
+
     pub fn staged_count(&self) -> usize {
         self.lock().staged.len()
     }
@@ -133,11 +139,7 @@ impl MemoryStore {
     }
 
     fn writer(&self, at: PartPlace<'_>, file: String, tail_bytes: u64) -> Box<dyn PartWriter> {
-        let part_start = if file.is_empty() {
-            at.slot.offset_bytes.unwrap_or(0)
-        } else {
-            0
-        };
+        let part_start = if file.is_empty() { at.slot.offset_bytes.unwrap_or(0) } else { 0 };
         let start = usize::try_from(part_start + tail_bytes).expect("a test's part fits");
         Box::new(MemoryWriter {
             disk: Arc::clone(&self.disk),
@@ -158,19 +160,13 @@ fn gone(doing: &'static str) -> Fault {
 fn obstacle(disk: &Disk, key: &Key) -> Option<Obstacle> {
     let folder = format!("{key}/");
     if disk.objects.keys().any(|other| other.starts_with(&folder)) {
-        return Some(Obstacle {
-            name: key.to_string(),
-            is_folder: true,
-        });
+        return Some(Obstacle { name: key.to_string(), is_folder: true });
     }
     let mut path = String::new();
     for segment in key.segments() {
         path.push_str(segment);
         if path != key.as_str() && disk.objects.contains_key(&path) {
-            return Some(Obstacle {
-                name: path,
-                is_folder: false,
-            });
+            return Some(Obstacle { name: path, is_folder: false });
         }
         path.push('/');
     }
@@ -178,26 +174,17 @@ fn obstacle(disk: &Disk, key: &Key) -> Option<Obstacle> {
 }
 
 impl Staged {
-    fn part_bytes(&self, part: &Part, offset: u64) -> Option<&[u8]> {
-        let file = self.files.get(&part.mark.0)?;
-        let start = if part.mark.0.is_empty() {
-            usize::try_from(offset).ok()?
-        } else {
-            0
-        };
-        file.now
-            .get(start..start.checked_add(usize::try_from(part.size_bytes).ok()?)?)
+    fn slice(&self, mark: &Mark, offset_bytes: u64, size_bytes: u64) -> Option<&[u8]> {
+        let file = self.files.get(&mark.0)?;
+        let start = if mark.0.is_empty() { usize::try_from(offset_bytes).ok()? } else { 0 };
+        file.now.get(start..start.checked_add(usize::try_from(size_bytes).ok()?)?)
     }
 
     fn join(&self, parts: &[Part]) -> Result<Vec<u8>, Fault> {
         let mut whole = Vec::new();
         for part in parts {
-            let bytes = self.part_bytes(part, whole.len() as u64).ok_or_else(|| {
-                Fault::new(
-                    FaultKind::Corrupt,
-                    "reading parts",
-                    format!("part {} is gone", part.number),
-                )
+            let bytes = self.slice(&part.mark, whole.len() as u64, part.size_bytes).ok_or_else(|| {
+                Fault::new(FaultKind::Corrupt, "reading parts", format!("part {} is gone", part.number))
             })?;
             whole.extend_from_slice(bytes);
         }
@@ -217,11 +204,7 @@ impl Store for MemoryStore {
             return Ok(Opened::Blocked(obstacle));
         }
         let place = Place(id.to_string());
-        let staged = Staged {
-            files: HashMap::new(),
-            sealed: None,
-            changed_at: self.clock.now(),
-        };
+        let staged = Staged { files: HashMap::new(), sealed: None, changed_at: self.clock.now() };
         disk.staged.insert(place.0.clone(), staged);
         Ok(Opened::At(place))
     }
@@ -231,10 +214,7 @@ impl Store for MemoryStore {
             let mut disk = self.lock();
             disk.counter += 1;
             let own = format!("part-{}-{}", at.slot.number, disk.counter);
-            let staged = disk
-                .staged
-                .get_mut(&at.place.0)
-                .ok_or_else(|| gone("beginning a part"))?;
+            let staged = disk.staged.get_mut(&at.place.0).ok_or_else(|| gone("beginning a part"))?;
             let is_in_place = spot == Spot::Own && at.slot.offset_bytes.is_some();
             let file = if is_in_place { String::new() } else { own };
             staged.files.entry(file.clone()).or_default();
@@ -256,11 +236,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<ByteStream, Fault> {
+    async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<Option<ByteStream>, Fault> {
         let disk = self.lock();
         let staged = disk.staged.get(&place.0).ok_or_else(|| gone("reading parts"))?;
+        if staged.sealed.is_some() {
+            return Ok(None);
+        }
         let whole = Bytes::from(staged.join(parts)?);
-        Ok(Box::pin(stream::iter([Ok(whole)])))
+        Ok(Some(Box::pin(stream::iter([Ok(whole)]))))
     }
 
     async fn seal(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<Seal, Fault> {
@@ -275,15 +258,8 @@ impl Store for MemoryStore {
         }
         disk.counter += 1;
         let version = format!("v{}", disk.counter);
-        let sealed = SealedObject {
-            location: format!("memory:{key}"),
-            version: version.clone(),
-        };
-        let stored = Stored {
-            bytes,
-            version,
-            modified_at: self.clock.now(),
-        };
+        let sealed = SealedObject { location: format!("memory:{key}"), version: version.clone() };
+        let stored = Stored { bytes, version, modified_at: self.clock.now() };
         disk.objects.insert(key.to_string(), stored);
         let staged = disk.staged.get_mut(&place.0).expect("it was there a moment ago");
         staged.files.clear();
@@ -376,15 +352,8 @@ impl PartWriter for MemoryWriter {
         if disk.is_full {
             return Err(Fault::new(FaultKind::Full, "writing a part", "it is full"));
         }
-        let staged = disk
-            .staged
-            .get_mut(&self.place)
-            .ok_or_else(|| gone("writing a part"))?;
-        staged
-            .files
-            .entry(self.file.clone())
-            .or_default()
-            .write(self.end, &frame);
+        let staged = disk.staged.get_mut(&self.place).ok_or_else(|| gone("writing a part"))?;
+        staged.files.entry(self.file.clone()).or_default().write(self.end, &frame);
         self.end += frame.len();
         Ok(())
     }

@@ -18,11 +18,7 @@ use crate::upload::{Part, Tail, UploadId};
 
 /// Runs the whole contract. Part sizes are those the store allows: `unit` bytes a part.
 pub async fn run(store: Arc<dyn Store>, unit: usize) {
-    let suite = Suite {
-        store,
-        unit,
-        leases: Leases::default(),
-    };
+    let suite = Suite { store, unit, leases: Leases::default() };
     suite.even_parts_become_one_object_in_any_order().await;
     suite.a_free_plan_is_joined_by_number().await;
     suite.parts_of_growing_and_shrinking_sizes_are_joined().await;
@@ -99,37 +95,21 @@ impl Suite {
 
     async fn lease(&self, place: &Place, number: u32) -> Lease {
         let id = UploadId::parse(&place.0).unwrap_or(UploadId::from_u128(u128::from(number)));
-        self.leases
-            .take(id, Seat::Slot(number), Duration::from_secs(5))
-            .await
-            .expect("nobody holds it")
+        self.leases.take(id, Seat::Slot(number), Duration::from_secs(5)).await.expect("nobody holds it")
     }
 
     fn even_slot(&self, number: u32, size: usize) -> Slot {
         let offset_bytes = Some(u64::from(number - 1) * self.unit as u64);
-        Slot {
-            number,
-            offset_bytes,
-            room: Room::Exactly(size as u64),
-        }
+        Slot { number, offset_bytes, room: Room::Exactly(size as u64) }
     }
 
     fn free_slot(number: u32) -> Slot {
-        Slot {
-            number,
-            offset_bytes: None,
-            room: Room::UpTo(1 << 30),
-        }
+        Slot { number, offset_bytes: None, room: Room::UpTo(1 << 30) }
     }
 
     async fn land(&self, place: &Place, slot: Slot, (bytes, spot): (&Bytes, Spot)) -> Part {
         let lease = self.lease(place, slot.number).await;
-        let at = PartPlace {
-            place,
-            slot,
-            size_bytes: Some(bytes.len() as u64),
-            lease,
-        };
+        let at = PartPlace { place, slot, size_bytes: Some(bytes.len() as u64), lease };
         let mut writer = self.store.write_part(at, spot).await.expect("a part begins");
         write_all(&mut *writer, bytes).await;
         let mark = writer.land().await.expect("a part lands");
@@ -138,13 +118,8 @@ impl Suite {
     }
 
     async fn staged(&self, place: &Place, parts: &[Part]) -> Vec<u8> {
-        gather(
-            self.store
-                .read_parts(place, parts)
-                .await
-                .expect("parts are readable"),
-        )
-        .await
+        let bytes = self.store.read_parts(place, parts).await.expect("parts are readable");
+        gather(bytes.expect("they are no object yet")).await
     }
 
     async fn seal(&self, place: &Place, name: &str, parts: &[Part]) -> SealedObject {
@@ -155,12 +130,7 @@ impl Suite {
     }
 
     async fn object(&self, name: &str) -> (Vec<u8>, String) {
-        let object = self
-            .store
-            .read(&key(name))
-            .await
-            .expect("a read")
-            .expect("the object is there");
+        let object = self.store.read(&key(name)).await.expect("a read").expect("the object is there");
         let bytes = gather(object.reader.read(0..object.size_bytes)).await;
         (bytes, object.version)
     }
@@ -194,10 +164,7 @@ impl Suite {
         for number in [7, 2, 9999, 3] {
             let size = if number == 9999 { self.unit / 2 } else { self.unit };
             let bytes = content(u64::from(number), size);
-            parts.push(
-                self.land(&place, Self::free_slot(number), (&bytes, Spot::Own))
-                    .await,
-            );
+            parts.push(self.land(&place, Self::free_slot(number), (&bytes, Spot::Own)).await);
         }
         parts.sort_by_key(|part| part.number);
         let whole = [
@@ -213,22 +180,15 @@ impl Suite {
     }
 
     async fn parts_of_growing_and_shrinking_sizes_are_joined(&self) {
-        for (seed, sizes) in [
-            (20, [3, 1, 2, 2]),
-            (21, [1, 3, 2, 1]),
-            (22, [2, 2, 2, 1]),
-            (23, [2, 1, 2, 2]),
-        ] {
+        for (seed, sizes) in [(20, [3, 1, 2, 2]), (21, [1, 3, 2, 1]), (22, [2, 2, 2, 1]), (23, [2, 1, 2, 2])]
+        {
             let name = format!("sizes-{seed}.bin");
             let place = self.open(seed, &name).await;
             let mut parts = Vec::new();
             let mut whole = Vec::new();
             for (number, units) in (1_u32..).zip(sizes) {
                 let bytes = content(seed * 10 + u64::from(number), self.unit * units);
-                parts.push(
-                    self.land(&place, Self::free_slot(number), (&bytes, Spot::Own))
-                        .await,
-                );
+                parts.push(self.land(&place, Self::free_slot(number), (&bytes, Spot::Own)).await);
                 whole.extend_from_slice(&bytes);
             }
             assert_eq!(self.staged(&place, &parts).await, whole);
@@ -254,10 +214,7 @@ impl Suite {
             assert_ne!(landed.mark, aside.mark);
             assert_eq!(self.staged(&place, std::slice::from_ref(&landed)).await, old);
             assert_eq!(self.staged(&place, std::slice::from_ref(&aside)).await, new);
-            self.store
-                .drop_part(&place, 1, &landed.mark)
-                .await
-                .expect("the old one is dropped");
+            self.store.drop_part(&place, 1, &landed.mark).await.expect("the old one is dropped");
             assert_eq!(self.staged(&place, std::slice::from_ref(&aside)).await, new);
             self.seal(&place, &name, &[aside]).await;
             assert_eq!(self.object(&name).await.0, new);
@@ -271,29 +228,15 @@ impl Suite {
         let half = new.slice(..self.unit / 2);
         for spot in [Spot::Own, Spot::Aside] {
             let lease = self.lease(&place, 1).await;
-            let at = PartPlace {
-                place: &place,
-                slot,
-                size_bytes: None,
-                lease,
-            };
+            let at = PartPlace { place: &place, slot, size_bytes: None, lease };
             let mut writer = self.store.write_part(at, spot).await.expect("a part begins");
             write_all(&mut *writer, &half).await;
             drop(writer);
         }
         let landed = self.land(&place, slot, (&old, Spot::Own)).await;
         let lease = self.lease(&place, 1).await;
-        let at = PartPlace {
-            place: &place,
-            slot,
-            size_bytes: None,
-            lease,
-        };
-        let mut writer = self
-            .store
-            .write_part(at, Spot::Aside)
-            .await
-            .expect("a part begins");
+        let at = PartPlace { place: &place, slot, size_bytes: None, lease };
+        let mut writer = self.store.write_part(at, Spot::Aside).await.expect("a part begins");
         write_all(&mut *writer, &new).await;
         drop(writer);
         self.seal(&place, "dropped", &[landed]).await;
@@ -308,40 +251,18 @@ impl Suite {
         let mut tail: Option<Tail> = None;
         for cut in cuts.windows(2) {
             let lease = self.lease(&place, 1).await;
-            let at = PartPlace {
-                place: &place,
-                slot,
-                size_bytes: None,
-                lease,
-            };
+            let at = PartPlace { place: &place, slot, size_bytes: None, lease };
             let mut writer = match &tail {
                 Some(tail) => self.store.continue_part(at, tail).await,
                 None => self.store.write_part(at, Spot::Own).await,
             }
             .expect("a part goes on");
             write_all(&mut *writer, &whole.slice(cut[0]..cut[1])).await;
-            let mark = if cut[1] == self.unit {
-                writer.land().await
-            } else {
-                writer.park().await
-            };
+            let mark = if cut[1] == self.unit { writer.land().await } else { writer.park().await };
             let so_far = part_of(1, &whole[..cut[1]], mark.expect("durable"));
-            assert_eq!(
-                self.staged(&place, std::slice::from_ref(&so_far)).await,
-                whole[..cut[1]]
-            );
-            let Part {
-                size_bytes,
-                crc64,
-                mark,
-                ..
-            } = so_far;
-            tail = Some(Tail {
-                number: 1,
-                size_bytes,
-                crc64,
-                mark,
-            });
+            assert_eq!(self.staged(&place, std::slice::from_ref(&so_far)).await, whole[..cut[1]]);
+            let Part { size_bytes, crc64, mark, .. } = so_far;
+            tail = Some(Tail { number: 1, size_bytes, crc64, mark });
         }
         let landed = part_of(1, &whole, tail.expect("three pieces").mark);
         self.seal(&place, "tail", &[landed]).await;
@@ -355,6 +276,8 @@ impl Suite {
             let bytes = content(seed, self.unit);
             let part = self.land(&place, slot, (&bytes, Spot::Own)).await;
             let first = self.seal(&place, &name, std::slice::from_ref(&part)).await;
+            let read = self.store.read_parts(&place, std::slice::from_ref(&part)).await;
+            assert!(read.expect("fine").is_none(), "the parts have become an object");
             let second = self.seal(&place, &name, &[part]).await;
             assert_eq!(first, second);
             self.store.discard(&place).await.expect("discard");
@@ -368,9 +291,7 @@ impl Suite {
         for seed in [10, 11] {
             let place = self.open(seed, "replaced").await;
             let bytes = content(seed, self.unit);
-            let part = self
-                .land(&place, self.even_slot(1, self.unit), (&bytes, Spot::Own))
-                .await;
+            let part = self.land(&place, self.even_slot(1, self.unit), (&bytes, Spot::Own)).await;
             versions.push(self.seal(&place, "replaced", &[part]).await.version);
             assert_eq!(self.object("replaced").await.0, bytes);
             if seed == 10 {
@@ -379,41 +300,26 @@ impl Suite {
         }
         assert_ne!(versions[0], versions[1]);
         let older = reader.expect("the first object").reader;
-        assert_eq!(
-            gather(older.read(0..self.unit as u64)).await,
-            content(10, self.unit)
-        );
+        assert_eq!(gather(older.read(0..self.unit as u64)).await, content(10, self.unit));
     }
 
     async fn a_key_in_the_way_is_said(&self) {
         let place = self.open(12, "a/b").await;
         self.seal(&place, "a/b", &[]).await;
         let id = UploadId::from_u128(0x4000_8000_0000_0000_1000);
-        let folder = Obstacle {
-            name: "a".to_owned(),
-            is_folder: true,
-        };
-        let file = Obstacle {
-            name: "a/b".to_owned(),
-            is_folder: false,
-        };
+        let folder = Obstacle { name: "a".to_owned(), is_folder: true };
+        let file = Obstacle { name: "a/b".to_owned(), is_folder: false };
         let opened = self.store.open(id, &key("a")).await.expect("open");
         assert_eq!(opened, Opened::Blocked(folder.clone()));
         let opened = self.store.open(id, &key("a/b/c")).await.expect("open");
         assert_eq!(opened, Opened::Blocked(file.clone()));
         // What comes into the way while an upload runs is said at the seal, and the upload can go elsewhere.
         let place = self.open(13, "elsewhere").await;
-        let part = self
-            .land(&place, self.even_slot(1, 3), (&content(13, 3), Spot::Own))
-            .await;
+        let part = self.land(&place, self.even_slot(1, 3), (&content(13, 3), Spot::Own)).await;
         let parts = [part];
         let sealed = self.store.seal(&place, &key("a"), &parts).await.expect("seal");
         assert_eq!(sealed, Seal::Blocked(folder));
-        let sealed = self
-            .store
-            .seal(&place, &key("a/b/c"), &parts)
-            .await
-            .expect("seal");
+        let sealed = self.store.seal(&place, &key("a/b/c"), &parts).await.expect("seal");
         assert_eq!(sealed, Seal::Blocked(file));
         self.seal(&place, "elsewhere", &parts).await;
         assert_eq!(self.object("elsewhere").await.0, content(13, 3));
@@ -429,48 +335,23 @@ impl Suite {
             parts.push(self.land(&place, slot, (&bytes, Spot::Own)).await);
         }
         self.seal(&place, "ranges", &parts).await;
-        let object = self
-            .store
-            .read(&key("ranges"))
-            .await
-            .expect("a read")
-            .expect("it is there");
+        let object = self.store.read(&key("ranges")).await.expect("a read").expect("it is there");
         let unit = self.unit as u64;
-        for range in [
-            0..0,
-            0..1,
-            unit - 1..unit + 1,
-            5..3 * unit,
-            3 * unit - 1..3 * unit,
-            3 * unit..3 * unit,
-        ] {
-            let expected = &whole[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()];
-            assert_eq!(
-                gather(object.reader.read(range.clone())).await,
-                expected,
-                "{range:?}"
-            );
+        for range in [0..0, 0..1, unit - 1..unit + 1, 5..3 * unit, 3 * unit - 1..3 * unit, 3 * unit..3 * unit]
+        {
+            let index = |offset| usize::try_from(offset).expect("a test's object fits");
+            let expected = &whole[index(range.start)..index(range.end)];
+            assert_eq!(gather(object.reader.read(range.clone())).await, expected, "{range:?}");
         }
-        assert!(
-            self.store
-                .read(&key("nothing/here"))
-                .await
-                .expect("a read")
-                .is_none()
-        );
-        assert!(
-            self.store.read(&key("even")).await.expect("a read").is_none(),
-            "a folder is no object"
-        );
+        assert!(self.store.read(&key("nothing/here")).await.expect("a read").is_none());
+        assert!(self.store.read(&key("even")).await.expect("a read").is_none(), "a folder is no object");
     }
 
     async fn discard_leaves_nothing_and_can_be_repeated(&self) {
         let later = Timestamp::from_millis(i64::MAX / 2);
         let place = self.open(15, "discarded").await;
-        self.land(&place, self.even_slot(1, 9), (&content(15, 9), Spot::Own))
-            .await;
-        self.land(&place, self.even_slot(1, 9), (&content(16, 9), Spot::Aside))
-            .await;
+        self.land(&place, self.even_slot(1, 9), (&content(15, 9), Spot::Own)).await;
+        self.land(&place, self.even_slot(1, 9), (&content(16, 9), Spot::Aside)).await;
         let mut seen = Vec::new();
         let mut after: Option<Place> = None;
         loop {
@@ -484,36 +365,18 @@ impl Suite {
             self.store.discard(&seen).await.expect("discard");
             self.store.discard(&seen).await.expect("discard again");
         }
-        assert!(
-            self.store
-                .survey(later, None, 10)
-                .await
-                .expect("survey")
-                .is_empty()
-        );
-        assert!(
-            self.store
-                .read(&key("discarded"))
-                .await
-                .expect("a read")
-                .is_none()
-        );
+        assert!(self.store.survey(later, None, 10).await.expect("survey").is_empty());
+        assert!(self.store.read(&key("discarded")).await.expect("a read").is_none());
         assert_eq!(self.object("elsewhere").await.0, content(13, 3));
     }
 
     async fn parts_that_never_were_can_be_dropped(&self) {
         let place = self.open(17, "never").await;
         for mark in ["", "part-1-99999", "no such mark"] {
-            self.store
-                .drop_part(&place, 1, &Mark(mark.to_owned()))
-                .await
-                .expect("fine");
+            self.store.drop_part(&place, 1, &Mark(mark.to_owned())).await.expect("fine");
         }
         self.store.discard(&place).await.expect("discard");
-        self.store
-            .drop_part(&place, 1, &Mark(String::new()))
-            .await
-            .expect("fine");
+        self.store.drop_part(&place, 1, &Mark(String::new())).await.expect("fine");
     }
 }
 

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod home;
 mod http;
+mod mutants;
 mod process;
 mod say;
 mod server;
@@ -37,6 +38,8 @@ enum Command {
     /// Claims about speed, measured beside their floor
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Breaks the house's invariants one by one, and wants the named test to die
+    Mutants(mutants::Args),
     /// Long runs that look for what is lost
     #[command(subcommand)]
     Soak(soak::Soak),
@@ -59,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test => test::run(&home),
         Command::Tidy => tidy::run(&home),
         Command::Bench(bench) => bench::run(&home, &bench),
+        Command::Mutants(args) => mutants::run(&home, &args),
         Command::Soak(soak) => soak::run(&home, &soak),
     }
 }

@@ -1,0 +1,105 @@
+//! The invariants and how each is broken.
+
+use super::Mutant;
+
+const PUT_PART: &str = "crates/towline-core/src/engine/put_part.rs";
+const APPEND: &str = "crates/towline-core/src/engine/append.rs";
+const FINISH: &str = "crates/towline-core/src/engine/finish.rs";
+const CORE: &str = "towline-core";
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "reply before the fact",
+        file: PUT_PART,
+        from: "        self.record_part(fetched.upload, part).await\n    }",
+        to: "        let upload = fetched.upload.clone();
+        let early = Landed { part: part.clone(), progress: upload.progress, is_repeat: false, upload };
+        self.record_part(fetched.upload, part).await.ok();
+        Ok(early)\n    }",
+        package: CORE,
+        tests: &["--test", "engine", "--test", "stories"],
+        dies: "a_part_is_acknowledged_only_after_its_fact_is_recorded",
+    },
+    Mutant {
+        name: "record before the bytes are durable",
+        file: PUT_PART,
+        from: "        part.mark = writer.land().await.map_err(refuse_full)?;
+        part.landed_at = self.clock.now();
+        self.record_part(fetched.upload, part).await",
+        to: "        let early = self.record_part(fetched.upload, part).await?;
+        writer.land().await.map_err(refuse_full)?;
+        Ok(early)",
+        package: CORE,
+        tests: &["--test", "engine", "--test", "stories"],
+        dies: "a_fact_is_recorded_only_once_its_bytes_are_durable",
+    },
+    Mutant {
+        name: "drop the old before recording the new",
+        file: PUT_PART,
+        from: "        self.record_part(fetched.upload, part).await\n    }",
+        to: "        if let Some(before) = &fetched.part {
+            self.store.drop_part(&fetched.upload.place, number, &before.mark).await.ok();
+        }
+        self.record_part(fetched.upload, part).await\n    }",
+        package: CORE,
+        tests: &["--test", "engine", "--test", "stories"],
+        dies: "an_old_part_is_dropped_only_after_the_new_one_is_recorded",
+    },
+    Mutant {
+        name: "write a re-sent part over the landed one",
+        file: PUT_PART,
+        from: "{ Spot::Aside } else { Spot::Own }",
+        to: "{ Spot::Own } else { Spot::Own }",
+        package: CORE,
+        tests: &["--test", "stories"],
+        dies: "every_story_ends_well",
+    },
+    Mutant {
+        name: "trust what was read before the seat was had",
+        file: PUT_PART,
+        from: "if lease.generation() != generation {",
+        to: "if false && lease.generation() != generation {",
+        package: CORE,
+        tests: &["--test", "stories"],
+        dies: "every_story_ends_well",
+    },
+    Mutant {
+        name: "give up a tail's seat before its fact is recorded",
+        file: APPEND,
+        from: "    async fn park(&mut self, filling: Filling) -> Result<(), Error> {
+        let Filling { slot, lease, tail, writer, digester } = filling;
+        let (size_bytes, crc64) = join(tail.as_ref(), &digester.finish());
+        let mark = writer.park().await.map_err(refuse_full)?;",
+        to: "    async fn park(&mut self, filling: Filling) -> Result<(), Error> {
+        let Filling { slot, lease, tail, writer, digester } = filling;
+        let (size_bytes, crc64) = join(tail.as_ref(), &digester.finish());
+        let mark = writer.park().await.map_err(refuse_full)?;
+        drop(lease);
+        let lease = self.end.clone();",
+        package: CORE,
+        tests: &["--test", "stories"],
+        dies: "every_story_ends_well",
+    },
+    Mutant {
+        name: "park a tail without a fact",
+        file: APPEND,
+        from: "        self.keep(Fact::TailParked(tail), lease).await",
+        to: "        let early = tail.clone();
+        self.keep(Fact::TailParked(tail), lease).await.ok();
+        self.upload.tail = Some(early);
+        Ok(())",
+        package: CORE,
+        tests: &["--test", "stories"],
+        dies: "every_story_ends_well",
+    },
+    Mutant {
+        name: "discard an upload before it is recorded as abandoned",
+        file: FINISH,
+        from: "            if self.record(&upload, Fact::Abandoned(ending)).await? != Recorded::Stale {",
+        to: "            self.store.discard(&upload.place).await?;
+            if self.record(&upload, Fact::Abandoned(ending)).await? != Recorded::Stale {",
+        package: CORE,
+        tests: &["--test", "stories"],
+        dies: "every_story_ends_well",
+    },
+];

@@ -145,7 +145,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn drop_part(&self, place: &Place, number: u32, mark: &Mark) -> Result<(), Fault>;
 
     /// The landed parts' bytes in order. `parts` are all parts, ascending. Nothing when a `seal` has made them an
-    /// object already, even if nobody was told: then there is nothing left to verify.
+    /// object and they are parts no more, even if nobody was told: then there is nothing left to verify.
     async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<Option<ByteStream>, Fault>;
 
     /// Makes the object visible under its key. `parts` are all parts, ascending.

@@ -1,0 +1,146 @@
+//! The folder of finished files: a key's segments are folders and a file. A file appears here only whole.
+//!
+//! A folder is in the way of a file even when it is empty, and a symbolic link is in the way of a folder: links
+//! are not followed, since what lies behind one may be another file system, or nobody's to write to.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use towline_core::error::Fault;
+use towline_core::key::Key;
+use towline_core::store::{Obstacle, SealedObject};
+
+use super::durable::Durable;
+use super::files::{File, Folder};
+use super::position::PUBLISH;
+use super::staging::missing;
+
+#[derive(Debug)]
+pub(super) struct Completed {
+    root: Folder,
+    path: PathBuf,
+    durable: Durable,
+}
+
+/// Where a key leads.
+enum Way {
+    /// Its folder, and what is there under its last segment.
+    Open(Folder, Option<Metadata>),
+    /// Some of its folders are not there yet.
+    Unmade,
+    Blocked(Obstacle),
+}
+
+impl Completed {
+    pub(super) fn new(root: Folder, path: PathBuf) -> Self {
+        Self { root, path, durable: Durable::default() }
+    }
+
+    /// What is in the way of a file under this key, if anything is.
+    pub(super) fn obstacle(&self, key: &Key) -> Result<Option<Obstacle>, Fault> {
+        Ok(match self.way(key)? {
+            Way::Open(_, Some(found)) if found.is_dir() => {
+                Some(Obstacle { name: key.as_str().to_owned(), is_folder: true })
+            }
+            Way::Open(..) | Way::Unmade => None,
+            Way::Blocked(obstacle) => Some(obstacle),
+        })
+    }
+
+    /// Whether a file is there under this key.
+    pub(super) fn has(&self, key: &Key) -> Result<bool, Fault> {
+        Ok(matches!(self.way(key)?, Way::Open(_, Some(found)) if !found.is_dir()))
+    }
+
+    /// Whether the file under this key is this very file.
+    pub(super) fn is_published(&self, key: &Key, file: &File) -> Result<bool, Fault> {
+        Ok(match self.way(key)? {
+            Way::Open(_, Some(found)) => is_same(&found, &file.metadata()?),
+            Way::Open(_, None) | Way::Unmade | Way::Blocked(_) => false,
+        })
+    }
+
+    /// Opens the regular file under this key.
+    pub(super) fn open(&self, key: &Key) -> Result<Option<(File, Metadata)>, Fault> {
+        let Way::Open(folder, Some(found)) = self.way(key)? else { return Ok(None) };
+        if !found.is_file() {
+            return Ok(None);
+        }
+        let Some(file) = folder.file_to_read(key.file_name())? else { return Ok(None) };
+        let metadata = file.metadata()?;
+        Ok(Some((file, metadata)))
+    }
+
+    /// Makes a finished, synced file visible under its key, in one step and durably, and leaves it where it was
+    /// as well: until the staging folder is discarded, all this can be done again.
+    pub(super) fn publish(
+        &self,
+        key: &Key,
+        from: &Folder,
+        name: &str,
+        file: &File,
+    ) -> Result<SealedObject, Fault> {
+        let folder = self.make_folders(key)?;
+        let metadata = file.metadata()?;
+        let is_there = folder.look(key.file_name())?.is_some_and(|found| is_same(&found, &metadata));
+        if !is_there {
+            from.remove_file(PUBLISH)?;
+            from.link(name, PUBLISH)?;
+            from.rename(PUBLISH, &folder, key.file_name())?;
+        }
+        // Also when it is there already: the process that put it there may not have come to this line.
+        folder.sync()?;
+        let location = self.path.join(key.as_str()).to_string_lossy().into_owned();
+        Ok(SealedObject { location, version: version(&metadata) })
+    }
+
+    /// The folder of a key's file; the way to it survives power loss.
+    fn make_folders(&self, key: &Key) -> Result<Folder, Fault> {
+        let mut folder = self.root.clone();
+        for (segment, path) in folders_of(key) {
+            if folder.make_folder(segment)? {
+                self.durable.forget(path);
+            }
+            self.durable.settle(&folder, path)?;
+            folder = folder.folder(segment)?.ok_or_else(|| missing("a folder of finished files"))?;
+        }
+        Ok(folder)
+    }
+
+    fn way(&self, key: &Key) -> Result<Way, Fault> {
+        let mut folder = self.root.clone();
+        for (segment, path) in folders_of(key) {
+            match folder.look(segment)? {
+                Some(found) if found.is_dir() => {}
+                Some(_) => {
+                    return Ok(Way::Blocked(Obstacle { name: path.to_owned(), is_folder: false }));
+                }
+                None => return Ok(Way::Unmade),
+            }
+            let Some(next) = folder.folder(segment)? else { return Ok(Way::Unmade) };
+            folder = next;
+        }
+        let found = folder.look(key.file_name())?;
+        Ok(Way::Open(folder, found))
+    }
+}
+
+/// The folders on the way to a key's file: each with its own name and its path below the root.
+fn folders_of(key: &Key) -> impl Iterator<Item = (&str, &str)> {
+    let text = key.as_str();
+    text.match_indices('/').map(move |(end, _)| {
+        let path = &text[..end];
+        (path.rsplit('/').next().unwrap_or(path), path)
+    })
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Another content is another file, or was written at another time.
+pub(super) fn version(of: &Metadata) -> String {
+    let nanos = i128::from(of.mtime()) * 1_000_000_000 + i128::from(of.mtime_nsec());
+    format!("{nanos:x}-{:x}-{:x}", of.size(), of.ino())
+}

@@ -1,0 +1,3 @@
+//! Where bytes and facts live: thin adapters under the engine.
+
+pub mod disk;

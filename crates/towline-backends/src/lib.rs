@@ -1,3 +1,5 @@
 //! Where bytes and facts live: thin adapters under the engine.
 
 pub mod disk;
+mod rows;
+pub mod sqlite;

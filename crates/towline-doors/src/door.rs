@@ -1,0 +1,67 @@
+//! What a door is, and how its refusals reach its clients in their own dialect.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use crate::DoorState;
+use crate::entrance::RequestId;
+use crate::problem;
+use crate::refused::Refused;
+
+/// One protocol's dialect.
+pub trait Door: Send + Sync + fmt::Debug {
+    /// The word in settings, logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Its routes and their description. Handlers answer with [`Refused`] where they say no.
+    fn routes(&self) -> OpenApiRouter<DoorState>;
+
+    /// A no in this protocol's words.
+    fn refuse(&self, refused: &Refused, id: &RequestId) -> Response;
+}
+
+/// An extension of every reply a door gave: whose it was, for the binary's metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedBy(pub &'static str);
+
+/// Turns a handler's refusal into the door's dialect, and a panic into a refusal.
+pub(crate) async fn speak(
+    State(door): State<Arc<dyn Door>>,
+    id: RequestId,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| Refused::Panicked.into_response());
+    if let Some(refused) = response.extensions_mut().remove::<Refused>() {
+        refused.log();
+        response = door.refuse(&refused, &id);
+    }
+    response.extensions_mut().insert(ServedBy(door.name()));
+    response
+}
+
+pub(crate) async fn no_route(id: RequestId) -> Response {
+    problem::response(&Refused::NoRoute, &id)
+}
+
+pub(crate) async fn wrong_method(id: RequestId) -> Response {
+    problem::response(&Refused::WrongMethod, &id)
+}
+
+/// Adds a route that takes a slash at its end as well.
+pub(crate) fn add(
+    router: OpenApiRouter<DoorState>,
+    routes: UtoipaMethodRouter<DoorState>,
+) -> OpenApiRouter<DoorState> {
+    let with_slash: Vec<String> = routes.1.paths.keys().map(|path| format!("{path}/")).collect();
+    let methods = routes.2.clone();
+    with_slash.iter().fold(router.routes(routes), |router, path| router.route(path, methods.clone()))
+}

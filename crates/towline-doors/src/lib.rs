@@ -1,0 +1,75 @@
+//! What clients speak: each protocol is a thin dialect over the engine, and here is what they share.
+//!
+//! A door parses a request (pure), calls the engine once, and renders the reply (pure). Doors know no store and
+//! no catalog. What every request passes, whatever its door: [`entrance`].
+
+mod auth;
+mod common;
+mod cors;
+mod declared;
+mod door;
+mod downloads;
+mod entrance;
+mod form;
+mod intake;
+mod json;
+mod moment;
+mod openapi;
+mod problem;
+mod refused;
+mod session;
+mod settings;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::sync::Semaphore;
+use towline_core::Engine;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use auth::{Authenticator, Token};
+pub use cors::{BadOrigin, OriginPattern};
+pub use door::{Door, ServedBy};
+pub use entrance::RequestId;
+pub use refused::Refused;
+pub use settings::{DoorKind, DoorSettings, DrainBounds};
+
+/// What every handler has at hand. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DoorState {
+    pub(crate) engine: Engine,
+    pub(crate) settings: Arc<DoorSettings>,
+    /// Who watches an upload holds one of these.
+    pub(crate) watchers: Arc<Semaphore>,
+}
+
+/// Everything that is served, but for what belongs to the binary (its metrics).
+pub fn router(engine: Engine, settings: DoorSettings) -> Router {
+    let cors = cors::layer(&settings.cors_origins);
+    let state = DoorState {
+        engine,
+        watchers: Arc::new(Semaphore::new(settings.watchers_max)),
+        settings: Arc::new(settings),
+    };
+    let mut doors: Vec<Arc<dyn Door>> = vec![Arc::new(common::Common)];
+    for kind in &state.settings.doors {
+        doors.push(match kind {
+            DoorKind::Session => Arc::new(session::Session),
+            DoorKind::Downloads => Arc::new(downloads::Downloads),
+        });
+    }
+    let mut routes = OpenApiRouter::with_openapi(openapi::head());
+    for door in doors {
+        let speaking = from_fn_with_state(Arc::clone(&door), door::speak);
+        routes = routes.merge(door.routes().layer(speaking));
+    }
+    let (routes, described) = routes.split_for_parts();
+    routes
+        .merge(openapi::routes(described, &state.settings))
+        .fallback(door::no_route)
+        .method_not_allowed_fallback(door::wrong_method)
+        .layer(cors)
+        .layer(from_fn_with_state(state.clone(), entrance::pass))
+        .with_state(state)
+}

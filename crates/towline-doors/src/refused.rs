@@ -1,0 +1,89 @@
+//! Every no of a door: what the engine said, or what is wrong with the request itself.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use thiserror::Error;
+use towline_core::{Error, Fault, Refusal};
+
+/// Why a request is answered with no.
+#[derive(Clone, Debug, Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Engine(Error),
+    #[error("Upload session not found: {text:?} is no session id")]
+    BadId { text: String },
+    #[error("A token is needed: send it as 'Authorization: Bearer …'")]
+    Unauthenticated,
+    #[error("There is nothing here: see /api/docs for what there is")]
+    NoRoute,
+    #[error("This method is not known here: see the header Allow")]
+    WrongMethod,
+    #[error("The request target is longer than the {allowed_bytes} bytes allowed")]
+    TargetTooLong { allowed_bytes: usize },
+    #[error("The body is larger than the {allowed_bytes} bytes allowed")]
+    BodyTooLarge { allowed_bytes: usize },
+    #[error("The body did not come in time")]
+    BodyLate,
+    #[error("The body broke off")]
+    BodyCut,
+    #[error(
+        "The bytes of this upload go through this server: PUT each part to its URL instead of registering it"
+    )]
+    NotDirect,
+    #[error("The file is not the one that the request's conditions ask for")]
+    Precondition,
+    #[error("No asked-for range lies within the {size_bytes} bytes of the file")]
+    Range { size_bytes: u64 },
+    #[error("The request failed unexpectedly")]
+    Panicked,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Engine(refusal.into())
+    }
+}
+
+impl Refused {
+    /// A field of the request that is missing or not what it must be.
+    pub(crate) fn field(field: &'static str, problem: impl Into<String>) -> Self {
+        Refusal::BadField { field: field.into(), problem: problem.into() }.into()
+    }
+
+    /// An incident goes into the log here and nowhere else, with all its causes.
+    pub(crate) fn log(&self) {
+        if let Self::Engine(Error::Failed(fault)) = self {
+            log_fault(fault);
+        } else if let Self::Panicked = self {
+            tracing::error!("a request panicked");
+        } else {
+            tracing::debug!(reason = ?self, "refused");
+        }
+    }
+}
+
+pub(crate) fn log_fault(fault: &Fault) {
+    let mut chain = String::new();
+    let mut cause = std::error::Error::source(fault);
+    while let Some(error) = cause {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        cause = error.source();
+    }
+    tracing::error!(kind = fault.kind().name(), causes = ?chain, "{fault}");
+}
+
+impl IntoResponse for Refused {
+    /// Carries the refusal to where its door speaks; clients never see this one.
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,137 @@
+//! What all doors share.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use towline_doors::{DoorKind, DoorSettings};
+
+use crate::talk::{FIRST, Talk};
+
+#[tokio::test]
+async fn the_server_says_how_it_is() {
+    let talk = Talk::default();
+    assert_snapshot!(talk.say("GET /health").await, @r#"
+    200 OK
+    content-type: application/json
+
+    {"status":"healthy"}
+    "#);
+    assert_snapshot!(talk.say("GET /ready").await, @r#"
+    200 OK
+    content-type: application/json
+
+    {"status":"ready"}
+    "#);
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_cannot_be_done_is_said() {
+    let talk = Talk::default();
+    assert_snapshot!(talk.say("GET /nothing").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+
+    {"type":"/api/errors#no-route","title":"Nothing is here","status":404,"detail":"There is nothing here: see /api/docs for what there is","request_id":"r1"}
+    "#);
+    assert_snapshot!(talk.say("PATCH /upload/init").await, @r#"
+    405 Method Not Allowed
+    allow: POST
+    content-type: application/problem+json
+
+    {"type":"/api/errors#wrong-method","title":"The method is not known here","status":405,"detail":"This method is not known here: see the header Allow","request_id":"r1"}
+    "#);
+    let long = talk.say(format!("GET /{}", "x".repeat(9000))).await;
+    assert!(long.starts_with("414"), "{long}");
+    let large = format!("POST /upload/init\n\n{}", " ".repeat(1_048_577));
+    assert!(talk.say(large).await.starts_with("413"));
+}
+
+#[tokio::test]
+async fn a_door_that_is_closed_is_not_there() {
+    let talk = Talk::with(DoorSettings { doors: vec![DoorKind::Session], ..DoorSettings::default() });
+    assert!(talk.say("GET /download/a").await.starts_with("404"));
+    assert!(talk.say("GET /sessions").await.starts_with("200"));
+}
+
+#[tokio::test]
+async fn every_reply_has_a_request_id() {
+    let talk = Talk::default();
+    for request in [
+        "GET /health\nX-Request-Id: mine",
+        "GET /nothing\nX-Request-Id: mine",
+        "OPTIONS /upload/init\nX-Request-Id: mine\nOrigin: http://localhost\nAccess-Control-Request-Method: POST",
+    ] {
+        let reply = talk.ask(request.as_bytes()).await;
+        assert_eq!(reply.headers()["x-request-id"], "mine", "{request}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_call_and_read_refusals() {
+    let talk = Talk::default();
+    let preflight = |origin: &str| {
+        format!(
+            "OPTIONS /upload/{FIRST}/part/1\nOrigin: {origin}\nAccess-Control-Request-Method: PUT\n\
+             Access-Control-Request-Headers: x-part-hash,authorization"
+        )
+    };
+    assert_snapshot!(talk.say(preflight("http://localhost:5173")).await, @r"
+    200 OK
+    access-control-allow-headers: x-part-hash,authorization
+    access-control-allow-methods: GET,HEAD,POST,PUT,PATCH,DELETE
+    access-control-allow-origin: http://localhost:5173
+    access-control-max-age: 3600
+    allow: PUT
+    ");
+    assert!(!talk.say(preflight("https://evil.test")).await.contains("access-control-allow-origin"));
+    let refused =
+        talk.ask(format!("GET /upload/{FIRST}/status\nOrigin: http://127.0.0.1:3000").as_bytes()).await;
+    assert_eq!(refused.status(), 404);
+    assert_eq!(refused.headers()["access-control-allow-origin"], "http://127.0.0.1:3000");
+    let exposed = refused.headers()["access-control-expose-headers"].to_str().unwrap();
+    assert!(exposed.contains("etag") && exposed.contains("x-request-id"), "{exposed}");
+}
+
+#[tokio::test]
+async fn the_document_describes_what_is_served() {
+    let talk = Talk::default();
+    let reply = talk.say("GET /api/openapi.json").await;
+    let document: Value = serde_json::from_str(reply.split("\n\n").nth(1).unwrap()).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut described: Vec<String> = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            described.push(format!("{method} {path}"));
+            let refusal = &operation["responses"]["500"]["content"];
+            assert!(refusal["application/problem+json"].is_object(), "{method} {path}");
+        }
+    }
+    assert_snapshot!(described.join("\n"), @r"
+    get /download/{key}
+    head /download/{key}
+    get /health
+    get /ready
+    get /sessions
+    post /upload/init
+    delete /upload/{session_id}
+    post /upload/{session_id}/complete
+    get /upload/{session_id}/events
+    put /upload/{session_id}/part/{part_number}
+    get /upload/{session_id}/parts
+    post /upload/{session_id}/parts
+    get /upload/{session_id}/status
+    post /upload/{session_id}/urls
+    ");
+}
+
+#[tokio::test]
+async fn the_pages_work_offline() {
+    let talk = Talk::default();
+    let docs = talk.say("GET /api/docs").await;
+    assert!(docs.starts_with("200 OK") && docs.contains("content-security-policy: default-src 'none'"));
+    assert!(!docs.contains("http://") && !docs.contains("https://"), "no foreign address");
+    for path in ["docs.js", "docs.css"] {
+        assert!(talk.say(format!("GET /api/{path}")).await.starts_with("200 OK"), "{path}");
+    }
+    let errors = talk.say("GET /api/errors").await;
+    assert!(errors.contains("<h2 id=\"missing-parts\">"), "{errors}");
+}

@@ -1,0 +1,138 @@
+//! The command line: one definition for parsing, help, completions and manual pages.
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+use towline_core::upload::PhaseName;
+
+use crate::config::{FolderFlags, ServerFlags};
+use crate::exit::Exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  towline serve                           serve ./towline-data on http://127.0.0.1:8000
+  towline serve --listen 0.0.0.0:8000 --config towline.toml
+  towline ls --status open                what is on its way
+
+Every setting is a flag, a TOWLINE_… variable or a line of the file: see `towline config`.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  towline serve --data /srv/uploads
+  TOWLINE_TOKEN=… towline serve --listen 0.0.0.0:8000
+
+`towline serve --help` lists all settings; each is also a TOWLINE_… variable or a line of the file.";
+
+/// Gets large files into storage: in parallel, resumably, provably intact
+#[derive(Debug, Parser)]
+#[command(name = "towline", version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve uploads and downloads
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServerFlags),
+    /// Show the uploads of a data folder; works beside a running server
+    Ls(Ls),
+    /// Give up what expired and clear away what is left behind, while no server runs
+    Sweep(Sweep),
+    /// Show the settings that hold and where each comes from
+    Config(Config),
+    /// Make tokens for the server
+    #[command(subcommand)]
+    Token(Token),
+    /// Print completions for a shell
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page of towline or of one of its commands
+    Man { command: Option<String> },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) folder: FolderFlags,
+    /// Only uploads that are open, disputed, sealing, sealed, cancelled or expired
+    #[arg(long, value_name = "STATUS", value_parser = parse_phase)]
+    pub(crate) status: Vec<PhaseName>,
+    /// At most this many, the newest
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// One JSON object on each line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sweep {
+    #[command(flatten)]
+    pub(crate) folder: FolderFlags,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) settings: ServerFlags,
+    /// Print a JSON object instead of TOML
+    #[arg(long, conflicts_with = "markdown")]
+    pub(crate) json: bool,
+    /// Print the reference of all settings
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a random token; the server's settings get its hash only
+    New {
+        /// Uploads made with the token belong to this name
+        #[arg(long, default_value = "default")]
+        name: String,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn parse_phase(name: &str) -> Result<PhaseName, String> {
+    let names = PhaseName::ALL.map(PhaseName::name).join(", ");
+    PhaseName::from_name(name).ok_or_else(|| format!("allowed is {names}"))
+}
+
+/// Prints what clap has to say: help and version are data, errors are not.
+pub(crate) fn explain(error: &clap::Error) -> Exit {
+    // Nobody is left to be told when the terminal is gone.
+    error.print().ok();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_short_help_of_every_command_fits_a_screen() {
+        let mut command = Cli::command();
+        command.build();
+        for subcommand in command.get_subcommands_mut() {
+            let help = subcommand.render_help().to_string();
+            assert!(help.lines().count() <= 40, "{help}");
+        }
+        assert!(command.render_help().to_string().lines().count() <= 40);
+    }
+}

@@ -1,0 +1,95 @@
+//! `towline ls`: the uploads of a data folder, read beside the server that owns it.
+
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use serde_json::json;
+use towline_backends::sqlite::SqliteCatalog;
+use towline_core::catalog::{Catalog as _, Filter};
+use towline_core::clock::{Clock as _, Timestamp};
+use towline_core::upload::{Phase, Upload};
+
+use super::{block_on, existing_catalog};
+use crate::clock::SystemClock;
+use crate::exit::{Complaint, Exit};
+use crate::output::{age, bytes, printable, table};
+use crate::{cli, output};
+
+/// How many uploads are asked for at a time.
+const PAGE: usize = 1000;
+
+pub(super) fn run(asked: cli::Ls) -> Result<Exit, Complaint> {
+    let settings = asked.folder.load()?.settings;
+    let path = existing_catalog(&settings)?;
+    let filter = Filter { phases: asked.status, ..Filter::default() };
+    let uploads = block_on(newest(path, filter, asked.limit))?;
+    output::data(&if asked.json {
+        uploads.iter().map(to_json).collect()
+    } else {
+        to_table(&uploads, SystemClock.now())
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn newest(path: PathBuf, filter: Filter, limit: usize) -> Result<Vec<Upload>, Complaint> {
+    let catalog = SqliteCatalog::open_read_only(path).context("cannot read the uploads")?;
+    let mut uploads = Vec::new();
+    let mut after = None;
+    while uploads.len() < limit {
+        let page = catalog.list(&filter, after, PAGE.min(limit - uploads.len())).await;
+        let page = page.context("cannot read the uploads")?;
+        uploads.extend(page.uploads);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(uploads)
+}
+
+fn to_table(uploads: &[Upload], now: Timestamp) -> String {
+    let head = ["ID", "STATUS", "PARTS", "LANDED", "SIZE", "AGE", "KEY"].map(String::from);
+    let rows = uploads.iter().map(|upload| {
+        let total = upload.plan.total_parts().map_or("?".into(), |parts| parts.to_string());
+        vec![
+            upload.id.to_string(),
+            upload.phase.name().name().to_owned(),
+            format!("{}/{total}", upload.progress.landed_count),
+            bytes(upload.progress.landed_bytes),
+            size_bytes(upload).map_or("?".into(), bytes),
+            age(now.since(upload.created_at)),
+            printable(upload.key.as_str()),
+        ]
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(head.to_vec()).chain(rows).collect();
+    table(&rows)
+}
+
+fn to_json(upload: &Upload) -> String {
+    let line = json!({
+        "id": upload.id.to_string(),
+        "status": upload.phase.name().name(),
+        "key": upload.key.as_str(),
+        "owner": upload.owner,
+        "size_bytes": size_bytes(upload),
+        "landed_bytes": upload.progress.landed_bytes,
+        "landed_parts": upload.progress.landed_count,
+        "total_parts": upload.plan.total_parts(),
+        "created_at": rfc3339(upload.created_at),
+        "expires_at": rfc3339(upload.expires_at),
+    });
+    format!("{line}\n")
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    let since_1970 = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0));
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since_1970).to_string()
+}
+
+fn size_bytes(upload: &Upload) -> Option<u64> {
+    match &upload.phase {
+        Phase::Sealed(receipt) => Some(receipt.size_bytes),
+        Phase::Open | Phase::Disputed | Phase::Sealing | Phase::Abandoned(_) => upload.plan.total_bytes(),
+    }
+}

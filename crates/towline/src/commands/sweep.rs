@@ -1,0 +1,54 @@
+//! `towline sweep`: the janitor's work while no server runs.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::json;
+use towline_core::engine::Swept;
+
+use super::{block_on, existing_catalog};
+use crate::exit::{Complaint, Exit};
+use crate::telemetry::chain;
+use crate::wiring::House;
+use crate::{cli, output};
+
+pub(super) fn run(asked: cli::Sweep) -> Result<Exit, Complaint> {
+    let settings = asked.folder.load()?.settings;
+    existing_catalog(&settings)?;
+    let house = House::open(&settings)
+        .map_err(|complaint| complaint.hint("a running server sweeps its folder by itself"))?;
+    let swept = block_on(async {
+        // The folder is ours alone: nothing is under way that could be too young to judge.
+        let swept = house.engine.sweep(Duration::ZERO).await.context("the sweep broke off")?;
+        house.close().await;
+        Ok(swept)
+    })?;
+    output::data(&if asked.json { to_json(swept) } else { to_table(swept) })?;
+    let ignored = house.engine.tally().take_ignored();
+    for fault in &ignored {
+        output::say(&format!("warning: {}\n", chain(fault)));
+    }
+    Ok(if ignored.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn rows(swept: Swept) -> [(&'static str, u64, &'static str); 5] {
+    let Swept { expired, healed, cleared, forgotten, orphans } = swept;
+    [
+        ("expired", expired, "unfinished uploads given up"),
+        ("healed", healed, "seals finished that were begun"),
+        ("cleared", cleared, "places of ended uploads emptied"),
+        ("forgotten", forgotten, "ended uploads struck from the list"),
+        ("orphans", orphans, "places without an upload removed"),
+    ]
+}
+
+fn to_table(swept: Swept) -> String {
+    let rows = rows(swept).map(|(name, count, about)| vec![name.into(), count.to_string(), about.into()]);
+    output::table(&rows)
+}
+
+fn to_json(swept: Swept) -> String {
+    let counts: serde_json::Map<String, serde_json::Value> =
+        rows(swept).into_iter().map(|(name, count, _)| (name.to_owned(), json!(count))).collect();
+    format!("{}\n", serde_json::Value::Object(counts))
+}

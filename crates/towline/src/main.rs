@@ -1,0 +1,29 @@
+//! The server and the command line. What the commands do is in `commands`, what holds is in `config`.
+
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod exit;
+mod listen;
+mod output;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::explain(&error).into(),
+    };
+    match commands::run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(complaint) => {
+            output::say(&complaint.to_text());
+            complaint.exit.into()
+        }
+    }
+}

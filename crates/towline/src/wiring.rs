@@ -1,0 +1,143 @@
+//! Puts the house together: settings become a store, a catalog, an engine and a router.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use towline_backends::disk::{DiskSettings, DiskStore};
+use towline_backends::sqlite::{SqliteCatalog, SqliteSettings};
+use towline_core::Engine;
+use towline_core::engine::Parts;
+use towline_core::policy::{Operation, Policy, Principal};
+use towline_doors::{Authenticator, DoorSettings, Token};
+
+use crate::clock::{RandomIds, SystemClock};
+use crate::config::{Settings, sha256};
+use crate::exit::Complaint;
+use crate::output::printable;
+use crate::telemetry::{Meter, observe, to_prometheus};
+
+/// Where a data folder keeps its catalog.
+pub(crate) fn catalog_path(data: &Path) -> PathBuf {
+    data.join("catalog.sqlite")
+}
+
+/// An engine over the embedded store and catalog, which it owns.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) engine: Engine,
+    catalog: Arc<SqliteCatalog>,
+    data: PathBuf,
+}
+
+impl House {
+    /// Opens the data folder, makes it if need be, and brings its catalog up to date.
+    pub(crate) fn open(settings: &Settings) -> Result<Self, Complaint> {
+        let store = DiskStore::open(&DiskSettings { data: settings.data.clone(), sync: settings.disk_sync });
+        let store = store.context("cannot open the data folder")?;
+        let data = store.data().to_owned();
+        let catalog = SqliteCatalog::open(SqliteSettings::at(catalog_path(&data)));
+        let catalog = Arc::new(catalog.context("cannot open the catalog")?);
+        let engine = Engine::new(Parts {
+            store: Arc::new(store),
+            catalog: Arc::<SqliteCatalog>::clone(&catalog),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            policy: policy(settings),
+        });
+        Ok(Self { engine, catalog, data })
+    }
+
+    /// What the start-up line says.
+    pub(crate) fn describe(&self, settings: &Settings, address: SocketAddr) -> String {
+        let access = if settings.needs_token() { "with tokens" } else { "anonymous" };
+        format!(
+            "towline {} serves http://{address} (data {}, sqlite + disk, {}, {access})",
+            env!("CARGO_PKG_VERSION"),
+            printable(&self.data.to_string_lossy()),
+            if settings.disk_sync { "durable" } else { "not durable" },
+        )
+    }
+
+    /// All doors, and the metrics.
+    pub(crate) fn router(&self, settings: &Settings, meter: &Arc<Meter>) -> Router {
+        let authenticator = authenticator(settings);
+        let doors = DoorSettings {
+            doors: settings.doors.clone(),
+            authenticator: authenticator.clone(),
+            cors_origins: settings.cors_origins.patterns.clone(),
+            public_url: settings.public_url.as_ref().map(|url| url.0.clone()),
+            ..DoorSettings::default()
+        };
+        let metrics = Metrics { engine: self.engine.clone(), meter: Arc::clone(meter), authenticator };
+        let metrics = Router::new().route("/metrics", get(show_metrics)).with_state(metrics);
+        towline_doors::router(self.engine.clone(), doors)
+            .merge(metrics)
+            .layer(from_fn_with_state(Arc::clone(meter), observe))
+    }
+
+    /// Ends what outlives requests. Nothing that was answered depends on it.
+    pub(crate) async fn close(&self) {
+        self.engine.drain().await;
+        self.catalog.close().await;
+    }
+}
+
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        part_bytes_default: settings.part_size.0,
+        total_bytes_max: settings.max_file_size.map(|size| size.0),
+        keep_unfinished: settings.keep_unfinished.0,
+        keep_ended: settings.keep_ended.0,
+        frame_wait: settings.body_idle_timeout.0,
+        body_bytes_per_s_min: settings.min_body_rate.0,
+        bodies_max: settings.max_bodies.0,
+        existing: settings.existing,
+        ..Policy::default()
+    }
+}
+
+fn authenticator(settings: &Settings) -> Authenticator {
+    if !settings.needs_token() {
+        return Authenticator::Anonymous;
+    }
+    let single = settings.token.iter().map(|secret| Token {
+        sha256: sha256(secret.expose()),
+        principal: Principal { owner: "default".to_owned(), ..Principal::anonymous() },
+    });
+    let listed = settings.tokens.iter().map(|token| Token {
+        sha256: token.sha256,
+        principal: Principal {
+            owner: token.name.clone(),
+            operations: token.operations.clone(),
+            key_prefix: token.prefix.clone(),
+        },
+    });
+    Authenticator::Tokens(single.chain(listed).collect())
+}
+
+#[derive(Clone)]
+struct Metrics {
+    engine: Engine,
+    meter: Arc<Meter>,
+    authenticator: Authenticator,
+}
+
+/// Metrics tell of everybody's uploads: where there are tokens, one that may manage is needed.
+async fn show_metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
+    let Ok(who) = metrics.authenticator.authenticate(&headers) else {
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
+    };
+    if !who.may(Operation::Manage) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let text = to_prometheus(&metrics.meter, metrics.engine.tally());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}

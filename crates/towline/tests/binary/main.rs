@@ -1,0 +1,12 @@
+//! The binary itself: started, talked to over its socket, killed, started again. What is true of one crate alone is
+//! tested there.
+
+#![expect(clippy::unwrap_used, reason = "a test may end anywhere")]
+
+mod access;
+mod command_line;
+mod durability;
+mod settings;
+mod stopping;
+mod support;
+mod traffic;

@@ -96,7 +96,7 @@ mod tests {
         meter.add_request(label, Duration::from_hours(1));
         let mut page = Page::default();
         page.requests(&meter);
-        insta::assert_snapshot!(page.text);
+        insta::assert_snapshot!("histogram", page.text);
     }
 
     #[test]

@@ -8,19 +8,22 @@ use crate::support::{Ended, Server, Upload, noise, run, towline};
 
 #[test]
 fn help_fits_a_screen_and_has_examples() {
-    for arguments in
-        [&["-h"][..], &["serve", "-h"], &["ls", "-h"], &["sweep", "-h"], &["config", "-h"], &["token", "-h"]]
-    {
-        let ended = run(arguments);
-        assert_eq!(ended.code, Some(0));
-        assert_eq!(ended.err, "");
-        insta::assert_snapshot!(format!("help {}", arguments.join(" ")), ended.out);
+    for command in ["serve", "ls", "sweep", "config", "token"] {
+        insta::assert_snapshot!(format!("short_help_of_{command}"), help(&[command, "-h"]));
     }
+    insta::assert_snapshot!("short_help", help(&["-h"]));
+}
+
+/// A help text is data.
+fn help(arguments: &[&str]) -> String {
+    let ended = run(arguments);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    ended.out
 }
 
 #[test]
 fn the_long_help_of_serve_lists_every_setting() {
-    insta::assert_snapshot!(run(&["serve", "--help"]).out);
+    insta::assert_snapshot!("long_help_of_serve", help(&["serve", "--help"]));
 }
 
 #[test]

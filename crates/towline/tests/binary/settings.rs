@@ -55,7 +55,7 @@ fn what_config_prints_is_a_settings_file_that_does_the_same() {
 
 #[test]
 fn config_prints_every_setting_with_its_default() {
-    insta::assert_snapshot!(run(&["config"]).out);
+    insta::assert_snapshot!("defaults", run(&["config"]).out);
 }
 
 #[test]

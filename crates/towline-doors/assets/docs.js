@@ -91,21 +91,23 @@ async function send(form, method, path, out) {
   }
 }
 
-/** Text as it comes, so that events show at once; at most 64 KiB of it. @param {Response} reply @param {HTMLElement} out */
+/** Text as it comes, so that events show at once; about 64 KiB of it. @param {Response} reply @param {HTMLElement} out */
 async function show(reply, out) {
+  const shown = element("span");
+  out.append(shown);
   const reader = reply.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
     text += next.value;
+    shown.append(next.value);
     if (text.length > 65536) {
       await reader?.cancel();
-      out.append(next.value, "\n… and more");
+      shown.append("\n… and more");
       return;
     }
-    out.append(next.value);
   }
   if ((reply.headers.get("Content-Type") ?? "").includes("json") && text !== "") {
-    out.lastChild?.replaceWith(JSON.stringify(JSON.parse(text), null, 2));
+    shown.replaceChildren(JSON.stringify(JSON.parse(text), null, 2));
   }
 }
 

@@ -22,7 +22,7 @@ const LIMIT_MAX: u32 = 1000;
     params(
         ("status" = Option<Status>, Query, description = "Only these"),
         ("limit" = Option<u32>, Query, description = "At most so many", minimum = 1, maximum = 1000),
-        ("after" = Option<String>, Query, description = "`next` of the page before", pattern = "^[0-9]{1,15}\\.[0-9a-f-]{36}$"),
+        ("after" = Option<String>, Query, description = "`next` of the page before", pattern = "^[0-9]{1,15}\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
     ),
     responses((status = 200, description = "A page of uploads", body = SessionsReply)),
 )]

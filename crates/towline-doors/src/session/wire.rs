@@ -15,7 +15,12 @@ use crate::moment::rfc3339;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct InitRequest {
     /// The file's name; its key, too, when no `key` is given. A `/` makes folders; `..` is refused.
-    #[schema(min_length = 1, max_length = 1024, example = "video.mp4")]
+    #[schema(
+        min_length = 1,
+        max_length = 1024,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$",
+        example = "video.mp4"
+    )]
     pub(super) filename: String,
     /// In bytes; 0 is fine.
     #[schema(example = 104_857_600)]
@@ -24,13 +29,14 @@ pub(super) struct InitRequest {
     #[schema(minimum = 1, example = 5_242_880)]
     pub(super) chunk_size: Option<u64>,
     /// The digest of the whole file in hexadecimal, checked before the file becomes visible.
+    #[schema(pattern = "^([0-9a-fA-F]{2})+$")]
     pub(super) file_hash: Option<String>,
     /// The algorithm of `file_hash`: `SHA256` (when left out), `MD5`, `SHA1`, `SHA512`, `CRC32`, `CRC32C` or
     /// `CRC64NVME`.
     #[schema(example = "SHA256")]
     pub(super) hash_algorithm: Option<String>,
     /// Where the file goes, when that is not its name.
-    #[schema(min_length = 1, max_length = 1024)]
+    #[schema(min_length = 1, max_length = 1024, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     pub(super) key: Option<String>,
     /// What downloads say of it.
     #[schema(max_length = 255, example = "video/mp4")]

@@ -54,7 +54,7 @@ impl Door for Downloads {
     }
 }
 
-/// A finished file. `HEAD` gives the head alone.
+/// A finished file, whole or in ranges.
 #[utoipa::path(
     method(get, head), path = "/download/{*key}", tag = "downloads",
     params(

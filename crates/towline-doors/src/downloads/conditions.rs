@@ -4,9 +4,13 @@ use axum::http::HeaderMap;
 use axum::http::header::{
     HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use towline_core::clock::Timestamp;
 
 use crate::moment::{http_date, parse_http_date};
+
+/// What is escaped of a store's version.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// The file there is.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub(super) enum Verdict {
 impl Current {
     pub(super) fn new(version: &str, modified_at: Timestamp) -> Self {
         // A store's version may be any text; an entity tag may not hold quotes, spaces or controls.
-        let plain = percent_encoding::utf8_percent_encode(version, percent_encoding::NON_ALPHANUMERIC);
+        let plain = utf8_percent_encode(version, ESCAPED);
         Self {
             etag: format!("\"{plain}\""),
             // By way of the header, so that what clients send back compares equal.

@@ -91,7 +91,7 @@ fn part_reply(landed: &Landed) -> PartReply {
     get, path = "/upload/{session_id}/parts", tag = "session",
     params(
         ("session_id" = String, Path, description = "From init"),
-        ("after" = Option<u32>, Query, description = "Only parts above this number"),
+        ("after" = Option<u32>, Query, description = "Only parts above this number", maximum = 4_294_967_295_u32),
         ("limit" = Option<u32>, Query, description = "At most so many", minimum = 1, maximum = 1000),
     ),
     responses((status = 200, description = "A page of parts", body = PartsReply)),

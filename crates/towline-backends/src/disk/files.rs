@@ -7,13 +7,15 @@
 use std::fmt;
 use std::fs::Metadata;
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{Advice, AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use towline_core::error::{Fault, FaultKind};
 
@@ -323,6 +325,13 @@ impl File {
             }
             Ok(())
         })
+    }
+
+    /// Asks the system to begin with what a sync of these bytes would wait for.
+    pub(super) fn begin_write_out(&self, bytes: Range<u64>) {
+        let Some(size_bytes) = NonZeroU64::new(bytes.end.saturating_sub(bytes.start)) else { return };
+        // Of all advices this one starts writing at once. Nothing depends on its being taken.
+        rustix::fs::fadvise(&self.inner, bytes.start, Some(size_bytes), Advice::DontNeed).ok();
     }
 
     /// Copies from another file without the bytes passing through this process; shares them where the file

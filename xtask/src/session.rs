@@ -17,6 +17,8 @@ const PAGE: usize = 1000;
 pub(crate) enum Trouble {
     /// No reply: the server may or may not have done it.
     Lost(io::Error),
+    /// Another request of ours for the same part came later, as the server sees it.
+    TakenOver,
     /// A reply that is not the promised one.
     Wrong(String),
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost(error) => write!(f, "no reply: {error}"),
+            Self::TakenOver => f.write_str("taken over"),
             Self::Wrong(what) => f.write_str(what),
         }
     }
@@ -143,6 +146,8 @@ fn fields(reply: &Reply) -> Result<Value, Trouble> {
         .map_err(|error| Trouble::Wrong(format!("{}, and a body that is no JSON: {error}", reply.status)))?;
     if (200..300).contains(&reply.status) {
         Ok(body)
+    } else if body["type"].as_str().is_some_and(|kind| kind.ends_with("#taken-over")) {
+        Err(Trouble::TakenOver)
     } else {
         Err(Trouble::Wrong(format!("{}: {body}", reply.status)))
     }

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::telemetry::Meter;
 
-/// How much a closing connection reads away, and for how long, before it is closed on a client that goes on sending.
+/// How much a closing connection reads away, and for how long, before it is closed on a client that goes on sending …
 const LINGER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const LINGER_WAIT: Duration = Duration::from_secs(2);
+/// … and when a client counts as done: a stop waits this long for one that is idle and stays.
+const LINGER_SILENCE: Duration = Duration::from_millis(250);
 
 /// One connection's bytes.
 #[derive(Debug)]
@@ -31,7 +33,8 @@ pub(super) struct Wire {
 /// Closing a socket with unread bytes resets the connection, and the reset can overtake the answer.
 #[derive(Debug)]
 struct Linger {
-    until: Pin<Box<Sleep>>,
+    silent: Pin<Box<Sleep>>,
+    ends_at: Instant,
     read_bytes: usize,
 }
 
@@ -49,7 +52,7 @@ impl Wire {
             return written;
         }
         let wait = self.reply_wait;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(wait)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads the reply")))
     }
@@ -106,25 +109,31 @@ impl AsyncWrite for Wire {
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
         }
-        let linger = this.linger.get_or_insert_with(|| Linger {
-            until: Box::pin(tokio::time::sleep(LINGER_WAIT)),
-            read_bytes: 0,
-        });
+        let linger = this.linger.get_or_insert_with(Linger::begin);
+        linger.poll_read_away(&mut this.stream, context).map(Ok)
+    }
+}
+
+impl Linger {
+    fn begin() -> Self {
+        Self { silent: Box::pin(sleep(LINGER_SILENCE)), ends_at: Instant::now() + LINGER_WAIT, read_bytes: 0 }
+    }
+
+    /// Ready when the client has nothing more to say, or has said enough.
+    fn poll_read_away(&mut self, stream: &mut TcpStream, context: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [0; 16 * 1024];
-        loop {
+        while self.read_bytes < LINGER_BYTES_MAX {
             let mut buffer = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut this.stream).poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(())) => linger.read_bytes += buffer.filled().len(),
+            match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
+                Poll::Pending => return self.silent.as_mut().poll(context),
                 // Whatever was wrong with it, it is closed.
-                Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
-                // Nothing was in the way, so nobody is sending: an idle client need not be waited for.
-                Poll::Pending if linger.read_bytes == 0 => return Poll::Ready(Ok(())),
-                Poll::Pending => return linger.until.as_mut().poll(context).map(Ok),
+                Poll::Ready(Err(_)) => break,
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => break,
+                Poll::Ready(Ok(())) => self.read_bytes += buffer.filled().len(),
             }
-            if linger.read_bytes > LINGER_BYTES_MAX || linger.until.is_elapsed() {
-                return Poll::Ready(Ok(()));
-            }
+            let silent_at = Instant::now() + LINGER_SILENCE;
+            self.silent.as_mut().reset(silent_at.min(self.ends_at));
         }
+        Poll::Ready(())
     }
 }

@@ -40,33 +40,57 @@ impl<T: DeserializeOwned> FromRequest<DoorState> for Json<T> {
 
 /// Reads a value and says which field is wrong.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
+    // serde takes a list for an object, field by field; nobody means that.
+    if text.trim_ascii_start().first() == Some(&b'[') {
+        return Err(bad_field("body", "must be an object".to_owned()));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let problem = error.into_inner().to_string();
-        let field = match missing_field(&problem) {
-            Some(field) => field,
-            None if path == "." || path == "?" => "body",
-            None => &path,
-        };
-        bad_field(field, &problem)
+        let error = error.into_inner();
+        let told = error.to_string();
+        match missing_field(&told) {
+            Some(field) => bad_field(field, "is missing".to_owned()),
+            None if error.is_data() && path != "." && path != "?" => bad_field(&path, wanted(&told)),
+            None if error.is_data() => bad_field("body", wanted(&told)),
+            None => no_json(&error),
+        }
     })?;
-    reader.end().map_err(|error| bad_field("body", &error.to_string()))?;
+    reader.end().map_err(|error| no_json(&error))?;
     Ok(value)
 }
 
-/// How much of a complaint is shown: it may quote what was sent.
-const PROBLEM_CHARS_MAX: usize = 300;
+/// How much of a field's name is shown: it is what was sent.
+const FIELD_CHARS_MAX: usize = 300;
 
-fn bad_field(field: &str, problem: &str) -> Refused {
-    let field: String = field.chars().take(PROBLEM_CHARS_MAX).collect();
-    let problem = problem.chars().take(PROBLEM_CHARS_MAX).collect();
+fn bad_field(field: &str, problem: String) -> Refused {
+    let field: String = field.chars().take(FIELD_CHARS_MAX).collect();
     towline_core::Refusal::BadField { field: field.into(), problem }.into()
 }
 
+fn no_json(error: &serde_json::Error) -> Refused {
+    let (line, column) = (error.line(), error.column());
+    bad_field("body", format!("is not JSON: it goes wrong in line {line}, column {column}"))
+}
+
 /// serde names a missing field in its message only; the path ends at the object that lacks it.
-fn missing_field(problem: &str) -> Option<&str> {
-    problem.strip_prefix("missing field `").and_then(|rest| rest.split('`').next())
+fn missing_field(told: &str) -> Option<&str> {
+    told.strip_prefix("missing field `").and_then(|rest| rest.split('`').next())
+}
+
+/// What a field should have been, in our words: the library's are for programmers, and change.
+fn wanted(told: &str) -> String {
+    let expected = told.rsplit("expected ").next().unwrap_or_default();
+    let wanted = match expected.split(" at line").next().unwrap_or_default() {
+        "a string" => "text",
+        "u16" | "u32" | "u64" => "a whole number, not negative",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        object if object.starts_with("struct ") => "an object",
+        _ => "something else: see /api/docs",
+    };
+    format!("must be {wanted}")
 }
 
 /// A reply of our own types. Never stored: the next one may differ.
@@ -210,16 +234,17 @@ mod tests {
     #[test]
     fn every_complaint_names_the_field() {
         let cases = [
-            ("{}", "size: missing field `size`"),
-            ("{\"size\":-1}", "size: invalid value: integer `-1`, expected u64"),
-            ("{\"size\":1.5}", "size: invalid type: floating point `1.5`, expected u64"),
-            ("{\"size\":\"9\"}", "size: invalid type: string \"9\", expected u64"),
-            ("{\"size\":18446744073709551616}", "size: invalid type"),
-            ("{\"size\":1,\"tags\":[7]}", "tags[0]: invalid type: integer `7`"),
-            ("{\"size\":1} x", "body: trailing characters"),
-            ("{\"size\"", "body: EOF"),
-            ("", "body: EOF"),
-            ("[]", "body: invalid length 0"),
+            ("{}", "size: is missing"),
+            ("{\"size\":-1}", "size: must be a whole number, not negative"),
+            ("{\"size\":1.5}", "size: must be a whole number"),
+            ("{\"size\":\"9\"}", "size: must be a whole number"),
+            ("{\"size\":18446744073709551616}", "size: must be a whole number"),
+            ("{\"size\":1,\"tags\":[7]}", "tags[0]: must be text"),
+            ("{\"size\":1} x", "body: is not JSON: it goes wrong in line 1, column 12"),
+            ("{\"size\"", "body: is not JSON"),
+            ("", "body: is not JSON"),
+            (" [\"name\", 1]", "body: must be an object"),
+            ("7", "body: must be an object"),
         ];
         for (text, expected) in cases {
             assert!(complaint(text).starts_with(expected), "{text}: {}", complaint(text));

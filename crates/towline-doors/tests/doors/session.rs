@@ -153,11 +153,11 @@ async fn a_part_of_the_wrong_size_or_number_is_refused() {
 async fn every_wrong_field_of_init_is_named() {
     let talk = Talk::default();
     let cases = [
-        ("{}", "filename: missing field"),
-        (r#"{"filename":"a"}"#, "file_size: missing field"),
-        (r#"{"filename":"a","file_size":-1}"#, "file_size: invalid value"),
-        (r#"{"filename":"a","file_size":1.5}"#, "file_size: invalid type"),
-        (r#"{"filename":1,"file_size":1}"#, "filename: invalid type"),
+        ("{}", "filename: is missing"),
+        (r#"{"filename":"a"}"#, "file_size: is missing"),
+        (r#"{"filename":"a","file_size":-1}"#, "file_size: must be a whole number, not negative"),
+        (r#"{"filename":"a","file_size":1.5}"#, "file_size: must be a whole number"),
+        (r#"{"filename":1,"file_size":1}"#, "filename: must be text"),
         (r#"{"filename":"","file_size":1}"#, "filename: it is empty"),
         (r#"{"filename":"../a","file_size":1}"#, "filename: it has a '..' segment"),
         (r#"{"filename":"a\u0000","file_size":1}"#, "filename: it holds the control"),
@@ -166,7 +166,7 @@ async fn every_wrong_field_of_init_is_named() {
         (r#"{"filename":"a","file_size":1,"file_hash":"00"}"#, "file_hash: is not the 64"),
         (r#"{"filename":"a","file_size":1,"hash_algorithm":"MD4"}"#, "hash_algorithm: is not one"),
         (r#"{"filename":"a","file_size":1,"fingerprint":""}"#, "fingerprint: is empty"),
-        (r#"{"filename":"a","file_size":1,"metadata":{"x":1}}"#, "metadata.x: invalid type"),
+        (r#"{"filename":"a","file_size":1,"metadata":{"x":1}}"#, "metadata.x: must be text"),
         ("{", "body: EOF"),
     ];
     for (body, problem) in cases {

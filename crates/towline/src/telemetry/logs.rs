@@ -24,7 +24,7 @@ pub(crate) fn begin_logs(format: LogFormat, level: &LogLevel) {
             registry().with(layer).with(filter).init();
         }
         LogFormat::Json => {
-            let layer = fmt::layer().with_writer(io::stderr).json().flatten_event(true);
+            let layer = fmt::layer().with_writer(io::stderr).json().flatten_event(true).with_span_list(false);
             registry().with(layer).with(filter).init();
         }
     }

@@ -167,7 +167,7 @@ async fn every_wrong_field_of_init_is_named() {
         (r#"{"filename":"a","file_size":1,"hash_algorithm":"MD4"}"#, "hash_algorithm: is not one"),
         (r#"{"filename":"a","file_size":1,"fingerprint":""}"#, "fingerprint: is empty"),
         (r#"{"filename":"a","file_size":1,"metadata":{"x":1}}"#, "metadata.x: must be text"),
-        ("{", "body: EOF"),
+        ("{", "body: is not JSON"),
     ];
     for (body, problem) in cases {
         let reply = talk.say(format!("POST /upload/init\n\n{body}")).await;

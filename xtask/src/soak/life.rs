@@ -25,6 +25,13 @@ impl Stage {
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Changes the account of a client, while it has one.
+    fn account(&self, client: usize, change: impl FnOnce(&mut Account)) {
+        if let Some(account) = self.ledger().accounts.get_mut(&client) {
+            change(account);
+        }
+    }
 }
 
 pub(super) struct Life<'a> {
@@ -89,7 +96,7 @@ impl<'a> Life<'a> {
             }
             self.send(&begun, &bytes, missing)?;
         }
-        self.account(|account| account.is_ending = true);
+        self.stage.account(self.number, |account| account.is_ending = true);
         let path = self.insist(|client| client.complete(&begun.id)).context("completing")?;
         let mut ledger = self.stage.ledger();
         ledger.accounts.remove(&self.number);
@@ -99,7 +106,7 @@ impl<'a> Life<'a> {
     }
 
     fn cancel(&mut self, begun: &Begun) -> anyhow::Result<()> {
-        self.account(|account| account.is_ending = true);
+        self.stage.account(self.number, |account| account.is_ending = true);
         self.insist(|client| client.cancel(&begun.id)).context("cancelling")?;
         let mut ledger = self.stage.ledger();
         ledger.accounts.remove(&self.number);
@@ -172,14 +179,17 @@ impl<'a> Life<'a> {
     /// Sends one part once; answers whether the server lived to acknowledge it.
     fn put(&mut self, begun: &Begun, part: u32, bytes: &[u8]) -> anyhow::Result<bool> {
         let sent = crc64(bytes);
-        self.account(|account| account.sends(part, sent));
-        let Some(seen) =
-            self.attempt(|client| client.put(&begun.id, part, bytes)).context("sending a part")?
-        else {
+        let (stage, number) = (self.stage, self.number);
+        let send = |client: &mut Client| {
+            // Not before: until there is a server nothing is on its way.
+            stage.account(number, |account| account.sends(part, sent));
+            client.put(&begun.id, part, bytes)
+        };
+        let Some(seen) = self.attempt(send).context("sending a part")? else {
             return Ok(false);
         };
         ensure!(seen == sent, "part {part} was sent as {sent:016x} and acknowledged as {seen:016x}");
-        self.account(|account| account.is_told(part, sent));
+        self.stage.account(self.number, |account| account.is_told(part, sent));
         self.stage.ledger().tally.parts += 1;
         Ok(true)
     }
@@ -209,12 +219,6 @@ impl<'a> Life<'a> {
             Err(Trouble::Lost(error)) if self.stage.gate.is_open() => bail!("lost without a kill: {error}"),
             Err(Trouble::Lost(_)) => Ok(None),
             Err(trouble @ (Trouble::TakenOver | Trouble::Wrong(_))) => Err(trouble.into()),
-        }
-    }
-
-    fn account(&self, change: impl FnOnce(&mut Account)) {
-        if let Some(account) = self.stage.ledger().accounts.get_mut(&self.number) {
-            change(account);
         }
     }
 }

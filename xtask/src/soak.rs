@@ -35,6 +35,7 @@ pub(crate) fn run(home: &Home, soak: &Soak) -> anyhow::Result<()> {
                 "towline-core",
                 "--features",
                 "testing",
+                "--test",
                 "stories",
                 "--",
                 "--nocapture",

@@ -123,8 +123,9 @@ pub trait ObjectReader: Send + Sync {
 /// The promises, each tested by the contract suite:
 /// * What [`PartWriter::land`] or [`PartWriter::park`] returned for survives power loss, with its folder.
 /// * Bytes of a slot are never changed by a writer with [`Spot::Aside`], nor by one that is dropped.
-/// * `seal` makes the object visible whole or not at all; again gives the same answer. An object that is
-///   replaced is replaced in one step. Until the engine says `discard`, what a crashed `seal` needs to go on stays.
+/// * `seal` makes the object visible whole or not at all; again gives the same answer and changes nothing, not even
+///   when the object was replaced meanwhile. An object that is replaced is replaced in one step. Until the engine
+///   says `discard`, what a crashed `seal` needs to go on stays.
 /// * `discard` leaves nothing of the place; again, or for a place that never was, is fine. After a `seal` it
 ///   leaves the object alone.
 #[async_trait]
@@ -145,7 +146,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn drop_part(&self, place: &Place, number: u32, mark: &Mark) -> Result<(), Fault>;
 
     /// The landed parts' bytes in order. `parts` are all parts, ascending. Nothing when a `seal` has made them an
-    /// object and they are parts no more, even if nobody was told: then there is nothing left to verify.
+    /// object already, even if nobody was told: then there is nothing left to verify.
     async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<Option<ByteStream>, Fault>;
 
     /// Makes the object visible under its key. `parts` are all parts, ascending.

@@ -3,7 +3,6 @@
 //!
 //! What may change a data folder lives in `files.rs`; what a key may lead to, in `completed.rs`.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,8 +19,7 @@ use towline_core::upload::{Part, Tail, UploadId};
 use self::completed::Completed;
 use self::data_folder::Lock;
 use self::files::Folder;
-use self::position::Position;
-use self::reader::{DiskReader, Stretch};
+use self::reader::DiskReader;
 use self::staging::Staging;
 use self::writer::{DiskWriter, Pace};
 
@@ -183,18 +181,15 @@ impl Store for DiskStore {
     }
 
     async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<Option<ByteStream>, Fault> {
-        let stretches = parts
-            .iter()
-            .filter(|part| part.size_bytes > 0)
-            .map(|part| {
-                let position = Position::from_mark(&part.mark)?;
-                Ok(Stretch { position, size_bytes: part.size_bytes })
-            })
-            .collect::<Result<VecDeque<_>, Fault>>()?;
-        let place = place.clone();
-        let folder = self.with(move |disk| disk.staging.folder(&place)).await?;
-        // A seal leaves the parts where they are: until the place is discarded they can be read.
-        Ok(Some(reader::read_stretches(folder, stretches)))
+        let (place, parts) = (place.clone(), parts.to_vec());
+        self.with(move |disk| {
+            let folder = disk.staging.folder(&place)?;
+            if seal::is_sealed(&folder, &parts)? {
+                return Ok(None);
+            }
+            reader::read_parts(folder, &parts).map(Some)
+        })
+        .await
     }
 
     async fn seal(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<Seal, Fault> {

@@ -17,6 +17,14 @@ pub(super) enum Base {
     Joined { file: String },
 }
 
+impl Base {
+    pub(super) fn file(&self) -> &str {
+        match self {
+            Self::InPlace { file, .. } | Self::Joined { file } => file,
+        }
+    }
+}
+
 /// One part that is copied to its final offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {

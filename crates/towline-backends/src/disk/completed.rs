@@ -13,7 +13,6 @@ use towline_core::store::{Obstacle, SealedObject};
 
 use super::durable::Durable;
 use super::files::{File, Folder};
-use super::position::PUBLISH;
 use super::staging::missing;
 
 #[derive(Debug)]
@@ -53,14 +52,6 @@ impl Completed {
         Ok(matches!(self.way(key)?, Way::Open(_, Some(found)) if !found.is_dir()))
     }
 
-    /// Whether the file under this key is this very file.
-    pub(super) fn is_published(&self, key: &Key, file: &File) -> Result<bool, Fault> {
-        Ok(match self.way(key)? {
-            Way::Open(_, Some(found)) => is_same(&found, &file.metadata()?),
-            Way::Open(_, None) | Way::Unmade | Way::Blocked(_) => false,
-        })
-    }
-
     /// Opens the regular file under this key.
     pub(super) fn open(&self, key: &Key) -> Result<Option<(File, Metadata)>, Fault> {
         let Way::Open(folder, Some(found)) = self.way(key)? else { return Ok(None) };
@@ -72,27 +63,24 @@ impl Completed {
         Ok(Some((file, metadata)))
     }
 
-    /// Makes a finished, synced file visible under its key, in one step and durably, and leaves it where it was
-    /// as well: until the staging folder is discarded, all this can be done again.
-    pub(super) fn publish(
-        &self,
-        key: &Key,
-        from: &Folder,
-        name: &str,
-        file: &File,
-    ) -> Result<SealedObject, Fault> {
+    /// Moves a finished, synced file to its key, in one step and durably.
+    pub(super) fn publish(&self, key: &Key, from: &Folder, name: &str) -> Result<(), Fault> {
         let folder = self.make_folders(key)?;
-        let metadata = file.metadata()?;
-        let is_there = folder.look(key.file_name())?.is_some_and(|found| is_same(&found, &metadata));
-        if !is_there {
-            from.remove_file(PUBLISH)?;
-            from.link(name, PUBLISH)?;
-            from.rename(PUBLISH, &folder, key.file_name())?;
-        }
-        // Also when it is there already: the process that put it there may not have come to this line.
-        folder.sync()?;
+        from.rename(name, &folder, key.file_name())?;
+        // A rename does nothing when both names are of one file already, as half a rename may have left them.
+        from.remove_file(name)?;
+        folder.sync()
+    }
+
+    /// Makes durable what is under a key and the way to it.
+    pub(super) fn settle(&self, key: &Key) -> Result<(), Fault> {
+        self.make_folders(key)?.sync()
+    }
+
+    /// What is said of a file that was published under a key.
+    pub(super) fn sealed(&self, key: &Key, file: &File) -> Result<SealedObject, Fault> {
         let location = self.path.join(key.as_str()).to_string_lossy().into_owned();
-        Ok(SealedObject { location, version: version(&metadata) })
+        Ok(SealedObject { location, version: version(&file.metadata()?) })
     }
 
     /// The folder of a key's file; the way to it survives power loss.
@@ -133,10 +121,6 @@ fn folders_of(key: &Key) -> impl Iterator<Item = (&str, &str)> {
         let path = &text[..end];
         (path.rsplit('/').next().unwrap_or(path), path)
     })
-}
-
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// Another content is another file, or was written at another time.

@@ -2,15 +2,13 @@
 //!
 //! The files of a staging folder: `object` holds the parts of an even plan, each where it will be in the end;
 //! `grid-<bytes>` holds parts of a free plan as if all had that size; `part-…` holds one part that was not to
-//! go into either. What sealing adds is `joining`, `joined-…` and `publish`.
+//! go into either. What sealing adds is `joining`, `joined-…` and `sealed-…`.
 
 use towline_core::error::{Fault, FaultKind};
 use towline_core::store::Mark;
 
 /// The file of an even plan.
 pub(super) const OBJECT: &str = "object";
-/// The second name of a finished file on its way to its key.
-pub(super) const PUBLISH: &str = "publish";
 /// A joined file that is not finished.
 pub(super) const JOINING: &str = "joining";
 
@@ -27,6 +25,11 @@ pub(super) fn own(number: u32, started: u128, count: u64) -> String {
 /// The finished file of parts that had to be joined, named by its content.
 pub(super) fn joined(crc64: u64, total_bytes: u64) -> String {
     format!("joined-{crc64:016x}-{total_bytes}")
+}
+
+/// The name that a finished file keeps when it is moved to its key.
+pub(super) fn sealed(file: &str) -> String {
+    format!("sealed-{file}")
 }
 
 /// Where the first byte of a part is.

@@ -16,8 +16,10 @@ use std::sync::Arc;
 use fastrand::Rng;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use towline_core::store::{Place, Store as _};
+use towline_core::upload::UploadId;
 
-use self::life::Life;
+use self::life::{Life, read_object};
 use self::lying_disk::Luck;
 use super::journal::{Deed, Journal};
 use super::{DiskSettings, DiskStore};
@@ -119,6 +121,35 @@ fn a_seal_that_was_killed_at_any_change_and_repeated_survives_power_loss() {
             if is_over {
                 break;
             }
+        }
+    }
+}
+
+#[test]
+fn a_seal_that_is_repeated_after_a_kill_does_not_bring_back_what_was_replaced() {
+    for seed in 0..SEALS {
+        for dies_after in 0.. {
+            let mut rng = Rng::with_seed(seed);
+            let (data, mut journal) = (temporary_folder(), None);
+            let mut life = Life::new(1, &mut rng);
+            let settings = DiskSettings { data: data.path().to_owned(), sync: life.is_synced };
+            live_in_a_process(&settings, &mut journal, None, async |store, journal| {
+                life.begin_to_seal(store, journal, &mut rng).await;
+            });
+            live_in_a_process(&settings, &mut journal, Some(dies_after), async |store, journal| {
+                life.go_on(store, journal, &mut rng).await;
+            });
+            if life.is_sealed() {
+                break;
+            }
+            live_in_a_process(&settings, &mut journal, None, async |store, journal| {
+                let was_visible = store.has(life.key()).await.unwrap();
+                let newer = Place(UploadId::from_u128(u128::MAX).to_string());
+                store.seal(&newer, life.key(), &[]).await.unwrap();
+                life.go_on(store.clone(), journal, &mut rng).await;
+                let (bytes, _) = read_object(&store, life.key()).await.unwrap();
+                assert!(!was_visible || bytes.is_empty(), "seed {seed}, killed at change {dies_after}");
+            });
         }
     }
 }

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use towline_core::error::Fault;
 use towline_core::store::{ByteStream, ObjectReader};
+use towline_core::upload::Part;
 
 use super::blocking;
 use super::files::{File, Folder};
@@ -37,9 +38,9 @@ impl ObjectReader for DiskReader {
 }
 
 /// Bytes of one part that are still to be read.
-pub(super) struct Stretch {
-    pub(super) position: Position,
-    pub(super) size_bytes: u64,
+struct Stretch {
+    position: Position,
+    size_bytes: u64,
 }
 
 /// Where a stream over several parts is.
@@ -50,9 +51,14 @@ struct Walk {
     rest: VecDeque<Stretch>,
 }
 
-/// One stretch after the other.
-pub(super) fn read_stretches(folder: Folder, rest: VecDeque<Stretch>) -> ByteStream {
-    stream::try_unfold(Walk { folder, open: None, rest }, async |mut walk| {
+/// The bytes of one part after the other.
+pub(super) fn read_parts(folder: Folder, parts: &[Part]) -> Result<ByteStream, Fault> {
+    let rest = parts
+        .iter()
+        .filter(|part| part.size_bytes > 0)
+        .map(|part| Ok(Stretch { position: Position::from_mark(&part.mark)?, size_bytes: part.size_bytes }))
+        .collect::<Result<VecDeque<_>, Fault>>()?;
+    let stream = stream::try_unfold(Walk { folder, open: None, rest }, async |mut walk| {
         let Some(mut stretch) = walk.rest.pop_front() else { return Ok(None) };
         let file = walk.file(&stretch.position.file).await?;
         let start = stretch.position.offset_bytes;
@@ -64,8 +70,8 @@ pub(super) fn read_stretches(folder: Folder, rest: VecDeque<Stretch>) -> ByteStr
             walk.rest.push_front(stretch);
         }
         Ok(Some((chunk, walk)))
-    })
-    .boxed()
+    });
+    Ok(stream.boxed())
 }
 
 impl Walk {

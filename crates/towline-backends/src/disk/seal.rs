@@ -1,8 +1,9 @@
 //! Sealing: the landed parts become one durable file, and the file becomes visible under its key.
 //!
-//! Every step can be cut short by a crash and done again. The upload's files stay in its staging folder until it
-//! is discarded: the finished file is linked to its key, not moved there, so that a repeated seal finds it, sees
-//! that it is the one that is published, and changes nothing.
+//! Every step can be cut short by a crash and done again. The finished file gets a second name, `sealed-…`, which
+//! stays in the staging folder until that is discarded; then its first name is moved to the key. The second name
+//! without the first says that the object was visible: a repeated seal gives the same answer and
+//! leaves alone what the key may have become since.
 
 use towline_core::error::{Fault, FaultKind};
 use towline_core::key::Key;
@@ -12,7 +13,7 @@ use towline_core::upload::Part;
 use super::assembly::{Assembly, Base, Piece};
 use super::completed::Completed;
 use super::files::{File, Folder};
-use super::position::JOINING;
+use super::position::{self, JOINING};
 use super::staging::{Staging, missing};
 
 pub(super) fn seal(
@@ -22,41 +23,58 @@ pub(super) fn seal(
     key: &Key,
     parts: &[Part],
 ) -> Result<Seal, Fault> {
+    let assembly = Assembly::of(parts)?;
+    let folder = staging.folder(place)?;
+    let name = assembly.base.file();
+    if let Some(file) = published(&folder, name)? {
+        expect_bytes(&file, assembly.total_bytes, |has, wants| has == wants)?;
+        // The process that published it may not have come to this line.
+        completed.settle(key)?;
+        return completed.sealed(key, &file).map(Seal::Sealed);
+    }
     if let Some(obstacle) = completed.obstacle(key)? {
         return Ok(Seal::Blocked(obstacle));
     }
-    let assembly = Assembly::of(parts)?;
-    let folder = staging.folder(place)?;
-    let (name, file) = match &assembly.base {
-        Base::InPlace { file: name, size_bytes } => {
-            let file = open_base(&folder, name, *size_bytes)?;
-            if !completed.is_published(key, &file)? {
-                finish_in_place(&folder, &file, &assembly)?;
-            }
-            (name, file)
-        }
-        Base::Joined { file: name } => (name, join(&folder, name, &assembly)?),
+    let file = match &assembly.base {
+        Base::InPlace { file, size_bytes } => finish_in_place(&folder, file, *size_bytes, &assembly)?,
+        Base::Joined { file } => join(&folder, file, &assembly)?,
     };
     expect_bytes(&file, assembly.total_bytes, |has, wants| has == wants)?;
-    Ok(Seal::Sealed(completed.publish(key, &folder, name, &file)?))
+    let kept = position::sealed(name);
+    folder.remove_file(&kept)?;
+    folder.link(name, &kept)?;
+    folder.sync()?;
+    completed.publish(key, &folder, name)?;
+    completed.sealed(key, &file).map(Seal::Sealed)
 }
 
-fn open_base(folder: &Folder, name: &str, size_bytes: u64) -> Result<File, Fault> {
+/// Whether a seal has made the parts an object already.
+pub(super) fn is_sealed(folder: &Folder, parts: &[Part]) -> Result<bool, Fault> {
+    Ok(published(folder, Assembly::of(parts)?.base.file())?.is_some())
+}
+
+/// The object, when it has been moved to its key.
+fn published(folder: &Folder, name: &str) -> Result<Option<File>, Fault> {
+    match folder.look(name)? {
+        Some(_) => Ok(None),
+        None => folder.file_to_read(&position::sealed(name)),
+    }
+}
+
+/// `size_bytes` of the file are parts that lie where they will be in the end.
+fn finish_in_place(folder: &Folder, name: &str, size_bytes: u64, assembly: &Assembly) -> Result<File, Fault> {
     let file = match folder.file(name)? {
         Some(file) => file,
         None if size_bytes == 0 => folder.create_file(name)?.ok_or_else(|| missing("a staging file"))?,
         None => return Err(missing("a staging file")),
     };
     expect_bytes(&file, size_bytes, |has, wants| has >= wants)?;
-    Ok(file)
-}
-
-fn finish_in_place(folder: &Folder, file: &File, assembly: &Assembly) -> Result<(), Fault> {
-    copy_pieces(folder, file, &assembly.pieces)?;
+    copy_pieces(folder, &file, &assembly.pieces)?;
     if file.metadata()?.len() != assembly.total_bytes {
         file.resize(assembly.total_bytes)?;
     }
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Joins all pieces into a new file. Its name says what is in it and is given when it is finished, so that it is

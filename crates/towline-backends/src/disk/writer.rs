@@ -15,7 +15,7 @@ use super::staging::Opening;
 use super::{Disk, blocking};
 
 /// Frames are written when this much has come …
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = 64 * 1024;
 /// … or this many, however small they are.
 const BATCH_FRAMES: usize = 64;
 

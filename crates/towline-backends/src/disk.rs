@@ -1,5 +1,5 @@
 //! The disk store: parts gather in `DATA/staging/<upload id>/`, finished files appear under their key as plain
-//! files in `DATA/completed/`. Both lie on one file system, so that finishing is a link and not a copy.
+//! files in `DATA/completed/`. Both lie on one file system, so that finishing is a rename and not a copy.
 //!
 //! What may change a data folder lives in `files.rs`; what a key may lead to, in `completed.rs`.
 

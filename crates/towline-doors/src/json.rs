@@ -49,8 +49,8 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
         let path = error.path().to_string();
         let error = error.into_inner();
         let told = error.to_string();
-        match missing_field(&told) {
-            Some(field) => bad_field(field, "is missing".to_owned()),
+        match missing_or_repeated(&told) {
+            Some((field, problem)) => bad_field(field, problem.to_owned()),
             None if error.is_data() && path != "." && path != "?" => bad_field(&path, wanted(&told)),
             None if error.is_data() => bad_field("body", wanted(&told)),
             None => no_json(&error),
@@ -73,9 +73,13 @@ fn no_json(error: &serde_json::Error) -> Refused {
     bad_field("body", format!("is not JSON: it goes wrong in line {line}, column {column}"))
 }
 
-/// serde names a missing field in its message only; the path ends at the object that lacks it.
-fn missing_field(told: &str) -> Option<&str> {
-    told.strip_prefix("missing field `").and_then(|rest| rest.split('`').next())
+/// serde names such a field in its message only; the path ends at the object around it.
+fn missing_or_repeated(told: &str) -> Option<(&str, &'static str)> {
+    let (told, problem) = match told.strip_prefix("missing field `") {
+        Some(rest) => (rest, "is missing"),
+        None => (told.strip_prefix("duplicate field `")?, "is given twice"),
+    };
+    told.split('`').next().map(|field| (field, problem))
 }
 
 /// What a field should have been, in our words: the library's are for programmers, and change.
@@ -235,6 +239,7 @@ mod tests {
     fn every_complaint_names_the_field() {
         let cases = [
             ("{}", "size: is missing"),
+            ("{\"size\":1,\"size\":1}", "size: is given twice"),
             ("{\"size\":-1}", "size: must be a whole number, not negative"),
             ("{\"size\":1.5}", "size: must be a whole number"),
             ("{\"size\":\"9\"}", "size: must be a whole number"),

@@ -5,7 +5,10 @@
 
 mod access;
 mod command_line;
+mod document_004;
 mod durability;
+mod hostile;
+mod schemathesis;
 mod settings;
 mod stopping;
 mod support;

@@ -1,8 +1,8 @@
 //! A small HTTP/1.1 client of our own: it can stop in mid-body, and shows what really came over the wire.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -81,7 +81,44 @@ impl Connection {
         rest
     }
 
+    /// Sends what the server takes of something that it may refuse before the end.
+    pub(crate) fn offer(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).ok();
+    }
+
+    /// Sends these bytes one by one, with a pause after each, until the server answers or closes, or there are none.
+    pub(crate) fn drip(&mut self, bytes: impl IntoIterator<Item = u8>, pause: Duration) {
+        self.stream.get_ref().set_read_timeout(Some(pause)).unwrap();
+        for byte in bytes {
+            self.offer(&[byte]);
+            let is_quiet = self.stream.fill_buf().is_err_and(|error| {
+                matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+            });
+            if !is_quiet {
+                break;
+            }
+        }
+        self.stream.get_ref().set_read_timeout(Some(REPLY_WAIT)).unwrap();
+    }
+
+    /// Says that nothing more will be sent; replies can still come.
+    pub(crate) fn end(&mut self) {
+        self.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+    }
+
     pub(crate) fn reply(&mut self) -> Reply {
+        let mut reply = self.reply_to_head();
+        if let Some(length) = reply.header("content-length") {
+            reply.body = vec![0; length.parse().unwrap()];
+            self.stream.read_exact(&mut reply.body).unwrap();
+        } else if reply.header("transfer-encoding").is_some() {
+            reply.body = self.chunks();
+        }
+        reply
+    }
+
+    /// A reply that has no body, whatever its headers say.
+    pub(crate) fn reply_to_head(&mut self) -> Reply {
         let status_line = self.line();
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status in {status_line:?}"));
@@ -93,14 +130,7 @@ impl Connection {
             };
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        let mut reply = Reply { status, headers, body: Vec::new() };
-        if let Some(length) = reply.header("content-length") {
-            reply.body = vec![0; length.parse().unwrap()];
-            self.stream.read_exact(&mut reply.body).unwrap();
-        } else if reply.header("transfer-encoding").is_some() {
-            reply.body = self.chunks();
-        }
-        reply
+        Reply { status, headers, body: Vec::new() }
     }
 
     fn chunks(&mut self) -> Vec<u8> {

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -51,7 +52,8 @@ pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     log: Option<JoinHandle<String>>,
-    lines: Receiver<String>,
+    /// Locked so that threads of a test can share the server.
+    lines: Mutex<Receiver<String>>,
 }
 
 impl Server {
@@ -68,6 +70,7 @@ impl Server {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
+        let lines = Mutex::new(lines);
         let log = thread::spawn(move || {
             let (mut all, mut line) = (String::new(), String::new());
             while log.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
@@ -85,7 +88,7 @@ impl Server {
     /// The next line of the log with this text.
     pub(crate) fn wait_for_line(&mut self, text: &str) -> String {
         loop {
-            let Ok(line) = self.lines.recv_timeout(START_WAIT) else {
+            let Ok(line) = self.lines.get_mut().unwrap().recv_timeout(START_WAIT) else {
                 panic!("the server never said {text:?}; its log:\n{}", self.kill());
             };
             if line.contains(text) {

@@ -183,7 +183,9 @@ fn the_real_client_goes_on_after_it_was_killed() {
     let id = session_id(&ended.out);
     let landed = parts_landed(&server, id);
     assert!(landed >= parts_sent(&ended.out), "an acknowledged part is gone");
-    assert_eq!(sender.resume(&server, id), 24 - landed);
+    // What had wholly arrived may have landed after the look.
+    let sent = sender.resume(&server, id);
+    assert!((15..=24 - landed).contains(&sent), "{sent} parts were sent when {landed} of 24 had landed");
     sender.assert_arrived(data.path(), "testfile.bin");
 }
 

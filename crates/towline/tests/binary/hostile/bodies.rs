@@ -148,7 +148,9 @@ fn chunks_with_bad_framing_are_refused() {
 
 #[test]
 fn chunks_of_a_byte_each_are_a_part_all_the_same() {
-    let (house, upload, file) = begin();
+    let house = House::start(&[]);
+    let file = noise(1, 2 * PART);
+    let upload = Upload::begin(&house.server, "a.bin", file.len(), PART);
     let mut connection = begin_chunked(&house, &upload);
     let body: Vec<u8> = file[..PART].iter().flat_map(|byte| chunk(&[*byte])).collect();
     connection.write(&[&body[..], b"0\r\nTrailer: is ignored\r\n\r\n"].concat());

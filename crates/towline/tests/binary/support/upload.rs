@@ -31,7 +31,7 @@ impl Upload {
         server.connect().send("PUT", &self.path(&format!("part/{number}")), &[], part)
     }
 
-    /// Begins to send a part; only `sent_bytes` of it for now.
+    /// Begins to send a part, which the server is then waiting for; only `sent_bytes` of it for now.
     pub(crate) fn begin_put(
         &self,
         server: &Server,
@@ -41,7 +41,9 @@ impl Upload {
     ) -> Connection {
         let part = self.part(file, number);
         let mut connection = server.connect();
-        connection.begin("PUT", &self.path(&format!("part/{number}")), &[], part.len());
+        let path = self.path(&format!("part/{number}"));
+        connection.begin("PUT", &path, &[("Expect", "100-continue")], part.len());
+        assert_eq!(connection.reply_to_head().status, 100);
         connection.write(&part[..sent_bytes]);
         connection
     }

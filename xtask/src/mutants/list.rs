@@ -6,6 +6,7 @@ const PUT_PART: &str = "crates/towline-core/src/engine/put_part.rs";
 const APPEND: &str = "crates/towline-core/src/engine/append.rs";
 const FINISH: &str = "crates/towline-core/src/engine/finish.rs";
 const CORE: &str = "towline-core";
+const BACKENDS: &str = "towline-backends";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -101,5 +102,50 @@ pub(super) const MUTANTS: &[Mutant] = &[
         package: CORE,
         tests: &["--test", "stories"],
         dies: "every_story_ends_well",
+    },
+    Mutant {
+        name: "land on disk without fdatasync",
+        file: "crates/towline-backends/src/disk/writer.rs",
+        from: "        self.file().sync_bytes()?;\n        self.disk.staging.settle",
+        to: "        self.disk.staging.settle",
+        package: BACKENDS,
+        tests: &["--lib", "power_loss"],
+        dies: "what_was_acknowledged_survives_power_loss_at_any_moment",
+    },
+    Mutant {
+        name: "seal on disk without fsync of the file",
+        file: "crates/towline-backends/src/disk/seal.rs",
+        from: "        file.resize(assembly.total_bytes)?;\n    }\n    file.sync_all()?;",
+        to: "        file.resize(assembly.total_bytes)?;\n    }",
+        package: BACKENDS,
+        tests: &["--lib", "power_loss"],
+        dies: "a_seal_that_was_killed_at_any_change_and_repeated_survives_power_loss",
+    },
+    Mutant {
+        name: "publish on disk without fsync of the folder",
+        file: "crates/towline-backends/src/disk/completed.rs",
+        from: "        from.remove_file(name)?;\n        folder.sync()",
+        to: "        from.remove_file(name)",
+        package: BACKENDS,
+        tests: &["--lib", "power_loss"],
+        dies: "a_seal_that_was_killed_at_any_change_and_repeated_survives_power_loss",
+    },
+    Mutant {
+        name: "answer for facts that are not committed",
+        file: "crates/towline-backends/src/sqlite/writer.rs",
+        from: "        transaction.commit().map_err(Failure::OfAll)",
+        to: "        drop(transaction);\n        Ok(())",
+        package: BACKENDS,
+        tests: &["--test", "sqlite_kill"],
+        dies: "acknowledged_facts_survive_a_kill",
+    },
+    Mutant {
+        name: "commit without waiting for the disk",
+        file: "crates/towline-backends/src/sqlite/connection.rs",
+        from: "connection.pragma_update(None, \"synchronous\", \"full\")?;",
+        to: "connection.pragma_update(None, \"synchronous\", \"normal\")?;",
+        package: BACKENDS,
+        tests: &["--lib", "a_commit_waits"],
+        dies: "a_commit_waits_for_the_disk",
     },
 ];

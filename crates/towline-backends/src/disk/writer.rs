@@ -14,7 +14,8 @@ use super::files::File;
 use super::staging::Opening;
 use super::{Disk, blocking};
 
-/// Frames are written when this much has come …
+/// Frames are written when this much has come: large ones at once, while they are in the processor's cache and
+/// so that their buffer can be read into again …
 const BATCH_BYTES: usize = 64 * 1024;
 /// … or this many, however small they are.
 const BATCH_FRAMES: usize = 64;
@@ -129,16 +130,11 @@ impl DiskWriter {
 
     /// Writes the rest and makes all of it durable.
     async fn settle(mut self) -> Result<Mark, Fault> {
+        // First, so that no frame waits in memory for the disk.
+        self.flush().await?;
         if self.target.disk.sync {
             let target = Arc::clone(&self.target);
-            let (written_bytes, frames) = (self.written_bytes, std::mem::take(&mut self.gathered));
-            blocking(move || {
-                target.write(written_bytes, &frames)?;
-                target.make_durable()
-            })
-            .await?;
-        } else {
-            self.flush().await?;
+            blocking(move || target.make_durable()).await?;
         }
         self.is_unclaimed = false;
         Ok(self.target.opening.position.to_mark())

@@ -102,7 +102,7 @@ async fn download(
     let head = response.headers_mut();
     head.insert(ETAG, header(&current.etag));
     head.insert(LAST_MODIFIED, header(&http_date(object.modified_at)));
-    head.insert(CACHE_CONTROL, header(&state.settings.download_cache));
+    head.insert(CACHE_CONTROL, state.settings.download_cache.clone());
     head.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     head.insert(CONTENT_DISPOSITION, header(&disposition::attachment(&name)));
     head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

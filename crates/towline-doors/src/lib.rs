@@ -32,6 +32,7 @@ pub use auth::{Authenticator, Token};
 pub use cors::{BadOrigin, OriginPattern};
 pub use door::{Door, ServedBy};
 pub use entrance::RequestId;
+pub use moment::rfc3339;
 pub use refused::Refused;
 pub use settings::{DoorKind, DoorSettings, DrainBounds};
 
@@ -44,15 +45,18 @@ pub struct DoorState {
     pub(crate) watchers: Arc<Semaphore>,
 }
 
-/// Everything that is served, but for what belongs to the binary (its metrics).
-pub fn router(engine: Engine, settings: DoorSettings) -> Router {
+/// Everything that is served. `own` is what the binary brings (its metrics): it passes the same entrance, and its
+/// handlers refuse with [`Refused`] as a door's do.
+pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
     let cors = cors::layer(&settings.cors_origins);
     let state = DoorState {
         engine,
         watchers: Arc::new(Semaphore::new(settings.watchers_max)),
         settings: Arc::new(settings),
     };
-    let mut doors: Vec<Arc<dyn Door>> = vec![Arc::new(common::Common)];
+    let common: Arc<dyn Door> = Arc::new(common::Common);
+    let own = own.layer(from_fn_with_state(Arc::clone(&common), door::speak));
+    let mut doors = vec![common];
     for kind in &state.settings.doors {
         doors.push(match kind {
             DoorKind::Session => Arc::new(session::Session),
@@ -67,6 +71,7 @@ pub fn router(engine: Engine, settings: DoorSettings) -> Router {
     let (routes, described) = routes.split_for_parts();
     routes
         .merge(openapi::routes(described, &state.settings))
+        .merge(own.with_state(()))
         .fallback(door::no_route)
         .method_not_allowed_fallback(door::wrong_method)
         .layer(cors)

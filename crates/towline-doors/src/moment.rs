@@ -12,8 +12,8 @@ fn system_time(at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// `2026-11-21T02:09:25.123Z`.
-pub(crate) fn rfc3339(at: Timestamp) -> String {
+/// `2026-11-21T02:09:25.123Z`. What lies before 1970 or after 9999 is written as the nearest moment within.
+pub fn rfc3339(at: Timestamp) -> String {
     humantime::format_rfc3339_millis(system_time(at)).to_string()
 }
 

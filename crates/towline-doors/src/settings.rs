@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+
 use crate::auth::Authenticator;
 use crate::cors::OriginPattern;
 
@@ -55,7 +57,7 @@ pub struct DoorSettings {
     /// How many may watch uploads at once.
     pub watchers_max: usize,
     /// `Cache-Control` of downloads, for a CDN in front.
-    pub download_cache: String,
+    pub download_cache: HeaderValue,
 }
 
 impl Default for DoorSettings {
@@ -70,7 +72,7 @@ impl Default for DoorSettings {
             json_bytes_max: 1024 * 1024,
             json_wait: Duration::from_secs(30),
             watchers_max: 1024,
-            download_cache: "private, no-cache".to_owned(),
+            download_cache: HeaderValue::from_static("private, no-cache"),
         }
     }
 }

@@ -58,7 +58,7 @@ async fn a_request_is_one_line_and_names_and_tokens_stay_out_of_it() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let router = router(House::default().engine, DoorSettings::default());
+    let router = router(House::default().engine, DoorSettings::default(), Router::new());
     let init = r#"{"filename":"a.bin","file_size":8,"chunk_size":4}"#;
     say(&router, "POST", "/upload/init", init).await;
     say(&router, "PUT", &format!("/upload/{FIRST}/part/2"), "4567").await;

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use towline_backends::disk::{DiskSettings, DiskStore};
 use towline_backends::sqlite::{SqliteCatalog, SqliteSettings};
-use towline_core::Engine;
 use towline_core::engine::Parts;
 use towline_core::policy::{Operation, Policy, Principal};
-use towline_doors::{Authenticator, DoorSettings, Token};
+use towline_core::{Engine, Refusal};
+use towline_doors::{Authenticator, DoorSettings, Refused, Token};
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{Settings, sha256};
@@ -77,9 +77,8 @@ impl House {
             ..DoorSettings::default()
         };
         let metrics = Metrics { engine: self.engine.clone(), meter: Arc::clone(meter), authenticator };
-        let metrics = Router::new().route("/metrics", get(show_metrics)).with_state(metrics);
-        towline_doors::router(self.engine.clone(), doors)
-            .merge(metrics)
+        let own = Router::new().route("/metrics", get(show_metrics)).with_state(metrics);
+        towline_doors::router(self.engine.clone(), doors, own)
             .layer(from_fn_with_state(Arc::clone(meter), observe))
     }
 
@@ -131,13 +130,11 @@ struct Metrics {
 }
 
 /// Metrics tell of everybody's uploads: where there are tokens, one that may manage is needed.
-async fn show_metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
-    let Ok(who) = metrics.authenticator.authenticate(&headers) else {
-        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
-    };
+async fn show_metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Result<Response, Refused> {
+    let who = metrics.authenticator.authenticate(&headers)?;
     if !who.may(Operation::Manage) {
-        return StatusCode::FORBIDDEN.into_response();
+        return Err(Refusal::Forbidden(Operation::Manage).into());
     }
     let text = to_prometheus(&metrics.meter, metrics.engine.tally());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

@@ -67,7 +67,7 @@ fn parse(spec: &str, size_bytes: u64) -> Spec {
         (Ok(Some(first)), Ok(Some(last))) => first..last.saturating_add(1).min(size_bytes),
         (Ok(Some(first)), Ok(None)) => first..size_bytes,
         (Ok(None), Ok(Some(suffix))) => size_bytes.saturating_sub(suffix)..size_bytes,
-        _ => return Spec::Malformed,
+        (Ok(None), Ok(None)) | (Err(()), _) | (_, Err(())) => return Spec::Malformed,
     };
     if range.is_empty() {
         return Spec::Outside;

@@ -1,8 +1,10 @@
 //! What all doors share.
 
+use axum::Router;
+use axum::routing::get;
 use insta::assert_snapshot;
 use serde_json::Value;
-use towline_doors::{DoorKind, DoorSettings};
+use towline_doors::{DoorKind, DoorSettings, Refused};
 
 use crate::talk::{FIRST, Talk};
 
@@ -50,6 +52,23 @@ async fn a_door_that_is_closed_is_not_there() {
     let talk = Talk::with(DoorSettings { doors: vec![DoorKind::Session], ..DoorSettings::default() });
     assert!(talk.say("GET /download/a").await.starts_with("404"));
     assert!(talk.say("GET /sessions").await.starts_with("200"));
+}
+
+#[tokio::test]
+async fn what_the_binary_brings_passes_the_same_entrance() {
+    let own = get(async || Err::<(), _>(Refused::Unauthenticated));
+    let talk = Talk::with_own(DoorSettings::default(), Router::new().route("/own", own));
+    assert_snapshot!(talk.say("GET /own\nOrigin: http://localhost").await, @r#"
+    401 Unauthorized
+    access-control-allow-origin: http://localhost
+    content-type: application/problem+json
+    www-authenticate: Bearer realm="towline"
+
+    {"type":"/api/errors#unauthenticated","title":"A valid token is needed","status":401,"detail":"A token is needed: send it as 'Authorization: Bearer …'","request_id":"r1"}
+    "#);
+    let wrong = talk.say("POST /own").await;
+    assert!(wrong.starts_with("405") && wrong.contains("/api/errors#wrong-method"), "{wrong}");
+    assert_eq!(talk.ask(b"GET /own").await.headers()["x-request-id"], "r1");
 }
 
 #[tokio::test]

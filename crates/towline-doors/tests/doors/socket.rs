@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,7 +23,7 @@ struct Connection {
 async fn connect(settings: DoorSettings) -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("a listener has an address");
-    let service = TowerToHyperService::new(router(House::default().engine, settings));
+    let service = TowerToHyperService::new(router(House::default().engine, settings, Router::new()));
     let serving = async move {
         let (stream, _) = listener.accept().await.expect("a client connects");
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();

@@ -32,8 +32,13 @@ impl Default for Talk {
 
 impl Talk {
     pub(crate) fn with(settings: DoorSettings) -> Self {
+        Self::with_own(settings, Router::new())
+    }
+
+    /// With what a binary brings.
+    pub(crate) fn with_own(settings: DoorSettings, own: Router) -> Self {
         let house = House::new(Policy::default());
-        let router = router(house.engine.clone(), settings);
+        let router = router(house.engine.clone(), settings, own);
         Self { house, router }
     }
 

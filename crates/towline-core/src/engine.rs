@@ -3,6 +3,7 @@
 //! Every operation is one file below. Doors call them, stores and catalogs are called by them, and only here
 //! is anything refused.
 
+mod abandon;
 mod admission;
 mod append;
 mod create;
@@ -11,6 +12,7 @@ mod janitor;
 mod look;
 mod put_part;
 mod tally;
+mod total;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -41,6 +43,9 @@ pub use tally::{Count, Tally};
 
 use finish::Sealing;
 
+/// More would only take the disk from each other.
+const VERIFYING_MAX: usize = 2;
+
 /// What an engine is made of.
 #[derive(Clone, Debug)]
 pub struct Parts {
@@ -68,6 +73,10 @@ struct Room {
     tally: Tally,
     /// Seals that are under way in this process: whoever asks again waits for the same one.
     sealing: Mutex<HashMap<UploadId, Sealing>>,
+    /// How many seals read a whole file at once.
+    verifying: Semaphore,
+    /// Held from the look whether a key is free until it is taken, where files must not be replaced.
+    publishing: tokio::sync::Mutex<()>,
     /// Work that outlives the request that began it.
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -109,6 +118,8 @@ impl Engine {
             bulletin: Arc::default(),
             tally: Tally::default(),
             sealing: Mutex::default(),
+            verifying: Semaphore::new(VERIFYING_MAX),
+            publishing: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             policy,
@@ -163,6 +174,26 @@ impl Engine {
 }
 
 impl Room {
+    /// Does work to its end, also when the one who waits for it is gone: a fact that is on its way into the catalog
+    /// arrives there all the same, and until then nobody else may have its seat.
+    fn see_through<T, W>(&self, work: W) -> impl Future<Output = T> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let task = self.tasks.spawn(work);
+        async move {
+            match task.await {
+                Ok(done) => done,
+                Err(ended) => match ended.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime ends, and this with it.
+                    Err(_) => std::future::pending().await,
+                },
+            }
+        }
+    }
+
     /// Hides an upload from everybody but its owner and managers.
     fn admit(who: &Principal, upload: &Upload) -> Result<(), Refusal> {
         let is_own = upload.owner == who.owner || who.may(Operation::Manage);
@@ -215,15 +246,13 @@ impl Room {
         Ok(recorded)
     }
 
-    /// Clears the place of an ended upload. The janitor comes again where this does not work.
-    async fn clear(&self, upload: &Upload) {
+    /// Clears the place of an ended upload, if it can. Else the janitor comes again.
+    async fn clear(&self, upload: &Upload) -> bool {
         let cleared = async {
             self.store.discard(&upload.place).await?;
             self.catalog.clear(upload.id).await
         };
-        if let Err(fault) = cleared.await {
-            self.tally.note_ignored(&fault);
-        }
+        cleared.await.inspect_err(|fault| self.tally.note_ignored(fault)).is_ok()
     }
 }
 

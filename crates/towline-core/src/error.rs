@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub enum Refusal {
     UploadNotFound(UploadId),
     #[error("Upload session is {0}")]
     NotOpen(PhaseName),
-    #[error("Part number {number} is not between 1 and {last}")]
+    #[error("{}", match .last { 0 => "This file is empty: it has no parts".to_owned(), last => format!("Part number {number} is not between 1 and {last}") })]
     PartOutOfRange { number: u64, last: u32 },
     #[error("Part {number} has {got_bytes} bytes, exactly {expected_bytes} are expected")]
     PartSize { number: u32, got_bytes: u64, expected_bytes: u64 },
@@ -152,7 +153,13 @@ impl FaultKind {
     }
 }
 
-/// An incident. `Display` says what was being done and never shows the source; a logger walks the chain.
+/// An error with all its causes, for logs and operators. Callers are told less.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// An incident. `Display` says what was being done and never shows the source; a logger shows the [`chain`].
 #[derive(Clone, Debug, Error)]
 #[error("{kind} fault while {doing}", kind = .kind.name())]
 pub struct Fault {
@@ -200,5 +207,20 @@ impl Fault {
 
     pub fn doing(&self) -> &str {
         &self.doing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_tells_each_cause_once() {
+        let cause = Fault::new(FaultKind::Full, "writing a part", "disk quota");
+        let fault = Fault::new(FaultKind::Internal, "sealing", cause);
+        assert_eq!(fault.to_string(), "internal fault while sealing");
+        let told = "internal fault while sealing: full fault while writing a part: disk quota";
+        assert_eq!(chain(&fault), told);
+        assert_eq!(chain(&Error::from(fault)), told);
     }
 }

@@ -151,6 +151,11 @@ impl Leases {
         Some(whole)
     }
 
+    /// Whether a body of the upload is under way, or it is frozen.
+    pub fn is_held(&self, id: UploadId) -> bool {
+        self.0.lock().held.keys().any(|(held, _)| *held == id)
+    }
+
     fn try_take(&self, id: UploadId, seat: Seat) -> Result<Lease, watch::Receiver<()>> {
         let mut state = self.0.lock();
         if let Some(older) = state.held.get(&(id, seat)) {

@@ -74,6 +74,11 @@ impl Upload {
         self.progress.prefix_bytes + self.tail.as_ref().map_or(0, |tail| tail.size_bytes)
     }
 
+    /// Whether it is for this very file, as far as a client can say that beforehand.
+    pub fn is_same_file(&self, key: &Key, total_bytes: Option<u64>, about: &About) -> bool {
+        self.key == *key && self.plan.total_bytes() == total_bytes && self.about.declared == about.declared
+    }
+
     /// Whether every byte of the declared total has landed.
     pub fn is_whole(&self) -> bool {
         self.plan.total_bytes() == Some(self.progress.landed_bytes)

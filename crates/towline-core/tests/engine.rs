@@ -544,3 +544,101 @@ async fn watchers_hear_of_parts_and_of_the_end() {
     house.engine.finish(&me(), upload.id).await.unwrap();
     watcher.changed().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_back_is_not_kept_out_by_its_own_dead_body() {
+    let house = House::new(Policy { bodies_max: 1, ..Policy::default() });
+    let upload = begin(&house.engine, order("k", 4, 4)).await;
+    let (engine, id) = (house.engine.clone(), upload.id);
+    let dead = TaskTracker::new().spawn(async move {
+        let mut frames = stalled_body(["01"]);
+        engine.put_part(&me(), put(id, 1), std::pin::pin!(&mut frames)).await
+    });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    send(&house.engine, id, 1, "0123").await.unwrap();
+    assert_eq!(refused(dead.await.unwrap()), Refusal::TakenOver);
+}
+
+#[tokio::test]
+async fn a_file_finished_meanwhile_is_not_replaced_where_the_policy_says_so() {
+    let house = House::new(Policy { existing: Existing::Refuse, ..Policy::default() });
+    let (first, second) =
+        (begin(&house.engine, order("k", 3, 4)).await, begin(&house.engine, order("k", 3, 4)).await);
+    send(&house.engine, first.id, 1, "one").await.unwrap();
+    send(&house.engine, second.id, 1, "two").await.unwrap();
+    house.engine.finish(&me(), first.id).await.unwrap();
+    let late = refused(house.engine.finish(&me(), second.id).await);
+    assert_eq!(late, Refusal::KeyTaken(Key::parse("k").unwrap()));
+    assert_eq!(house.store.object("k").unwrap(), "one");
+    assert_eq!(house.engine.status(&me(), second.id).await.unwrap().phase, Phase::Open);
+}
+
+#[tokio::test]
+async fn a_file_is_its_owners_also_when_an_older_upload_was_finished_last() {
+    let house = House::default();
+    let ann = other("ann");
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        uploads.push(house.engine.create(&ann, order("k", 0, 4)).await.unwrap().upload);
+        house.clock.advance(Duration::from_secs(1));
+    }
+    for upload in uploads.iter().rev() {
+        house.engine.finish(&ann, upload.id).await.unwrap();
+    }
+    let download = house.engine.read(&ann, Key::parse("k").unwrap()).await.unwrap();
+    assert_eq!(download.upload.unwrap().id, uploads[0].id);
+}
+
+#[tokio::test]
+async fn a_key_that_no_file_can_have_is_not_found() {
+    let house = House::default();
+    let key = Key::parse(&"n".repeat(300)).unwrap();
+    assert_eq!(refused(house.engine.read(&me(), key.clone()).await), Refusal::FileNotFound(key));
+}
+
+#[tokio::test]
+async fn a_seal_that_broke_off_can_be_given_up_while_nothing_is_visible() {
+    let house = House::default();
+    let (engine, fate) = fated(&house);
+    let upload = begin(&engine, order("k", 4, 4)).await;
+    send(&engine, upload.id, 1, "0123").await.unwrap();
+    fate.aim("sealing");
+    assert!(engine.finish(&me(), upload.id).await.is_err());
+    let ended = engine.abandon(&me(), upload.id).await.unwrap();
+    assert_eq!(ended.phase, Phase::Abandoned(Ending::Cancelled));
+    assert_eq!(house.store.staged_count(), 0);
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_cleared_does_not_stop_the_janitor() {
+    let house = House::default();
+    let (engine, fate) = fated(&house);
+    for key in ["a", "b"] {
+        let upload = begin(&engine, order(key, 4, 4)).await;
+        fate.aim("discarding");
+        engine.abandon(&me(), upload.id).await.unwrap();
+    }
+    assert_eq!(house.store.staged_count(), 2);
+    fate.aim("discarding");
+    let swept = engine.sweep(Duration::ZERO).await.unwrap();
+    assert_eq!(swept.cleared, 1);
+    assert_eq!(engine.tally().take_ignored().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_under_way_is_a_sign_of_life() {
+    let house = House::default();
+    let upload = begin(&house.engine, order("k", 4, 4)).await;
+    let (engine, id) = (house.engine.clone(), upload.id);
+    let sending = TaskTracker::new().spawn(async move {
+        let mut frames = stalled_body(["01"]);
+        engine.put_part(&me(), put(id, 1), std::pin::pin!(&mut frames)).await
+    });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    house.clock.advance(house.engine.policy().keep_unfinished * 2);
+    assert_eq!(house.engine.sweep(Duration::from_hours(1)).await.unwrap().expired, 0);
+    sending.abort();
+    while house.engine.sweep(Duration::from_hours(1)).await.unwrap().expired == 0 {
+        tokio::task::yield_now().await;
+    }
+}

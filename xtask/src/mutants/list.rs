@@ -4,7 +4,7 @@ use super::Mutant;
 
 const PUT_PART: &str = "crates/towline-core/src/engine/put_part.rs";
 const APPEND: &str = "crates/towline-core/src/engine/append.rs";
-const FINISH: &str = "crates/towline-core/src/engine/finish.rs";
+const ABANDON: &str = "crates/towline-core/src/engine/abandon.rs";
 const CORE: &str = "towline-core";
 const BACKENDS: &str = "towline-backends";
 
@@ -12,10 +12,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "reply before the fact",
         file: PUT_PART,
-        from: "        self.record_part(fetched.upload, part).await\n    }",
+        from: "        self.record_part(fetched.upload, part, lease).await\n    }",
         to: "        let upload = fetched.upload.clone();
         let early = Landed { part: part.clone(), progress: upload.progress, is_repeat: false, upload };
-        self.record_part(fetched.upload, part).await.ok();
+        self.record_part(fetched.upload, part, lease).await.ok();
         Ok(early)\n    }",
         package: CORE,
         tests: &["--test", "engine", "--test", "stories"],
@@ -26,8 +26,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: PUT_PART,
         from: "        part.mark = writer.land().await.map_err(refuse_full)?;
         part.landed_at = self.clock.now();
-        self.record_part(fetched.upload, part).await",
-        to: "        let early = self.record_part(fetched.upload, part).await?;
+        self.record_part(fetched.upload, part, lease).await",
+        to: "        let early = self.record_part(fetched.upload, part, lease).await?;
         writer.land().await.map_err(refuse_full)?;
         Ok(early)",
         package: CORE,
@@ -37,11 +37,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "drop the old before recording the new",
         file: PUT_PART,
-        from: "        self.record_part(fetched.upload, part).await\n    }",
-        to: "        if let Some(before) = &fetched.part {
+        from: "        part.mark = writer.land().await.map_err(refuse_full)?;",
+        to: "        part.mark = writer.land().await.map_err(refuse_full)?;
+        if let Ok(Some(Fetched { part: Some(before), .. })) = self.catalog.fetch(id, Some(number)).await {
             self.store.drop_part(&fetched.upload.place, number, &before.mark).await.ok();
-        }
-        self.record_part(fetched.upload, part).await\n    }",
+        }",
         package: CORE,
         tests: &["--test", "engine", "--test", "stories"],
         dies: "an_old_part_is_dropped_only_after_the_new_one_is_recorded",
@@ -82,6 +82,23 @@ pub(super) const MUTANTS: &[Mutant] = &[
         dies: "every_story_ends_well",
     },
     Mutant {
+        name: "give up a part's seat when its client is gone",
+        file: PUT_PART,
+        from: "        let room = Arc::clone(self);
+        self.see_through(async move {
+            let landed = room.offer_part(upload, part).await;
+            drop(lease);
+            landed
+        })
+        .await",
+        to: "        let landed = self.offer_part(upload, part).await;
+        drop(lease);
+        landed",
+        package: CORE,
+        tests: &["--test", "stories"],
+        dies: "every_story_ends_well",
+    },
+    Mutant {
         name: "park a tail without a fact",
         file: APPEND,
         from: "        self.keep(Fact::TailParked(tail), lease).await",
@@ -95,10 +112,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "discard an upload before it is recorded as abandoned",
-        file: FINISH,
-        from: "            if self.record(&upload, Fact::Abandoned(ending)).await? != Recorded::Stale {",
-        to: "            self.store.discard(&upload.place).await?;
-            if self.record(&upload, Fact::Abandoned(ending)).await? != Recorded::Stale {",
+        file: ABANDON,
+        from: "        if self.record(&upload, Fact::Abandoned(ending)).await? == Recorded::Stale {",
+        to: "        self.store.discard(&upload.place).await?;
+        if self.record(&upload, Fact::Abandoned(ending)).await? == Recorded::Stale {",
         package: CORE,
         tests: &["--test", "stories"],
         dies: "every_story_ends_well",

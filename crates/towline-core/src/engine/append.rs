@@ -1,6 +1,8 @@
 //! Bytes at the end of an upload, as tus and the IETF's resumable uploads send them: cut into parts here, and
 //! what does not fill a part is parked as the tail, also when the body breaks off.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::admission::{Intake, Stop};
@@ -13,7 +15,7 @@ use crate::error::{Error, Refusal};
 use crate::lease::{Lease, Seat};
 use crate::plan::{Plan, Slot};
 use crate::policy::Principal;
-use crate::store::{Mark, PartPlace, PartWriter, Spot};
+use crate::store::{PartPlace, PartWriter, Spot};
 use crate::upload::{Part, Tail, Upload, UploadId};
 
 /// What is said of bytes before they come.
@@ -39,10 +41,10 @@ pub struct Appended {
 impl Engine {
     /// Appends a body. An error that cut the body still kept what had arrived: ask for the status.
     pub async fn append(&self, who: &Principal, append: Append, body: Body<'_>) -> Result<Appended, Error> {
-        let room = &*self.0;
+        let room = &self.0;
         room.fetch(who, append.id).await?;
-        let _permit = room.admit_body().await?;
         let end = room.take_seat(append.id, Seat::End).await?;
+        let _permit = room.admit_body().await?;
         let upload = room.claim(append.id).await?;
         let size_bytes = check(&upload, &append, room)?;
         let run = Run {
@@ -93,7 +95,7 @@ fn check(upload: &Upload, append: &Append, room: &Room) -> Result<u64, Refusal> 
 
 /// One append on its way.
 struct Run<'a> {
-    room: &'a Room,
+    room: &'a Arc<Room>,
     end: Lease,
     intake: Intake<'a>,
     whole: Digester,
@@ -139,8 +141,8 @@ impl Run<'_> {
         }
         let whole = std::mem::replace(&mut self.whole, Digester::new([])).finish();
         self.check_digests(append, &whole)?;
-        for (fact, _lease) in std::mem::take(&mut self.unrecorded) {
-            self.record(fact).await?;
+        for (fact, lease) in std::mem::take(&mut self.unrecorded) {
+            self.record(fact, lease).await?;
         }
         Ok(Appended { offset: self.offset, upload: self.upload })
     }
@@ -249,11 +251,17 @@ impl Run<'_> {
             self.unrecorded.push((fact, lease));
             return Ok(());
         }
-        self.record(fact).await
+        self.record(fact, lease).await
     }
 
-    async fn record(&mut self, fact: Fact) -> Result<(), Error> {
-        match self.room.record(&self.upload, fact.clone()).await? {
+    async fn record(&mut self, fact: Fact, lease: Lease) -> Result<(), Error> {
+        let (room, upload, told) = (Arc::clone(self.room), self.upload.clone(), fact.clone());
+        let recorded = self.room.see_through(async move {
+            let recorded = room.record(&upload, told).await;
+            drop(lease);
+            recorded
+        });
+        match recorded.await? {
             Recorded::Done { progress, .. } | Recorded::Repeat { progress } => {
                 self.upload.progress = progress;
                 match fact {
@@ -328,83 +336,4 @@ fn join(tail: Option<&Tail>, computed: &Computed) -> (u64, u64) {
     }
     joined.push(computed.crc64, computed.size_bytes);
     (size_bytes, joined.crc64())
-}
-
-impl Room {
-    pub(super) async fn declare_total(
-        &self,
-        who: &Principal,
-        id: UploadId,
-        total_bytes: u64,
-    ) -> Result<Upload, Error> {
-        self.fetch(who, id).await?;
-        self.limits.check_total(total_bytes)?;
-        let end = self.take_seat(id, Seat::End).await?;
-        let mut upload = self.claim(id).await?;
-        if !upload.phase.takes_parts() {
-            return Err(Refusal::NotOpen(upload.phase.name()).into());
-        }
-        if let Some(declared_bytes) = upload.plan.total_bytes() {
-            if declared_bytes != total_bytes {
-                return Err(Refusal::TotalConflict { declared_bytes, got_bytes: total_bytes }.into());
-            }
-        } else {
-            self.check_landed_within(&upload, total_bytes).await?;
-            upload.plan = upload.plan.with_total(total_bytes);
-            match self.record(&upload, Fact::TotalDeclared(total_bytes)).await? {
-                Recorded::Done { .. } | Recorded::Repeat { .. } => {}
-                Recorded::Stale => return Err(Refusal::TakenOver.into()),
-            }
-        }
-        if let Some(tail) = &upload.tail {
-            let lease = self.take_seat(id, Seat::Slot(tail.number)).await?;
-            self.settle_tail(&upload, &lease).await?;
-        }
-        drop(end);
-        self.fetch(who, id).await
-    }
-
-    /// What has landed must fit the total that is declared afterwards.
-    async fn check_landed_within(&self, upload: &Upload, total_bytes: u64) -> Result<(), Error> {
-        let conflict = Refusal::TotalConflict { declared_bytes: upload.offset(), got_bytes: total_bytes };
-        if total_bytes < upload.offset() {
-            return Err(conflict.into());
-        }
-        let plan = upload.plan.with_total(total_bytes);
-        let Some(last) = plan.total_parts() else {
-            return Ok(());
-        };
-        if last > self.limits.parts_max {
-            return Err(Refusal::TooLarge { got_bytes: total_bytes, allowed_bytes: upload.offset() }.into());
-        }
-        for part in self.catalog.parts(upload.id, last.saturating_sub(1), 2).await? {
-            let fits = plan.slot(u64::from(part.number), &self.limits);
-            if !fits.is_ok_and(|slot| slot.room.max_bytes() == part.size_bytes) {
-                return Err(conflict.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// A tail that reaches the total is the last part: lands it. The lease keeps every other writer of it away.
-    pub(super) async fn settle_tail(&self, upload: &Upload, lease: &Lease) -> Result<(), Error> {
-        let Some(tail) = upload.tail.as_ref().filter(|_| upload.plan.total_bytes() == Some(upload.offset()))
-        else {
-            return Ok(());
-        };
-        let slot = upload.plan.slot(u64::from(tail.number), &self.limits)?;
-        let at = PartPlace { place: &upload.place, slot, size_bytes: None, lease: lease.clone() };
-        let writer = self.store.continue_part(at, tail).await.map_err(refuse_full)?;
-        let mark: Mark = writer.land().await.map_err(refuse_full)?;
-        let part = Part {
-            number: tail.number,
-            size_bytes: tail.size_bytes,
-            crc64: tail.crc64,
-            digests: Vec::new(),
-            mark,
-            landed_at: self.clock.now(),
-        };
-        self.record_part(upload.clone(), part).await?;
-        Ok(())
-    }
 }

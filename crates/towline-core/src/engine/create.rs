@@ -1,14 +1,14 @@
 //! Beginning an upload, or finding the one that was begun.
 
 use super::tally::Count;
-use super::{Engine, Room};
+use super::{Engine, Room, refuse_full};
 use crate::catalog::{Handle, Inserted};
 use crate::error::{Error, Refusal};
 use crate::key::Key;
 use crate::plan::Plan;
 use crate::policy::{Existing, Operation, Principal};
 use crate::store::{Obstacle, Opened};
-use crate::upload::{About, Epoch, Phase, Progress, Upload, UploadId};
+use crate::upload::{About, Epoch, Phase, Progress, Upload};
 
 /// What a client wants to upload.
 #[derive(Clone, Debug)]
@@ -17,6 +17,13 @@ pub struct Order {
     pub cut: Cut,
     pub total_bytes: Option<u64>,
     pub about: About,
+}
+
+impl Order {
+    /// Whether it orders the very file that the upload is for.
+    fn is_for(&self, upload: &Upload) -> bool {
+        upload.is_same_file(&self.key, self.total_bytes, &self.about)
+    }
 }
 
 /// How a client wants it cut.
@@ -57,7 +64,7 @@ impl Engine {
         }
         let plan = room.plan(&order)?;
         let id = room.ids.fresh();
-        let place = match room.store.open(id, &order.key).await.map_err(super::refuse_full)? {
+        let place = match room.store.open(id, &order.key).await.map_err(refuse_full)? {
             Opened::At(place) => place,
             Opened::Blocked(obstacle) => return Err(key_blocked(order.key, obstacle).into()),
         };
@@ -77,16 +84,6 @@ impl Engine {
             expires_at: created_at + room.policy.keep_unfinished,
         };
         room.insert(upload).await
-    }
-
-    /// Says how large the whole will be, for an upload that began without knowing.
-    pub async fn declare_total(
-        &self,
-        who: &Principal,
-        id: UploadId,
-        total_bytes: u64,
-    ) -> Result<Upload, Error> {
-        self.0.declare_total(who, id, total_bytes).await
     }
 }
 
@@ -122,7 +119,7 @@ impl Room {
         if let Some(key) = &order.about.idempotency_key {
             let handle = Handle::IdempotencyKey(key.clone());
             if let Some(upload) = self.catalog.find(&who.owner, &handle).await? {
-                if !is_same_file(&upload, order) {
+                if !order.is_for(&upload) {
                     return Err(Refusal::IdempotencyConflict.into());
                 }
                 return Ok(Some(upload));
@@ -131,38 +128,38 @@ impl Room {
         if let Some(fingerprint) = &order.about.fingerprint {
             let handle = Handle::Fingerprint(fingerprint.clone());
             let found = self.catalog.find(&who.owner, &handle).await?;
-            return Ok(found.filter(|upload| is_same_file(upload, order)));
+            return Ok(found.filter(|upload| order.is_for(upload)));
         }
         Ok(None)
     }
 
     async fn insert(&self, upload: Upload) -> Result<Created, Error> {
-        match self.catalog.insert(&upload).await.map_err(super::refuse_full)? {
+        let inserted = self.catalog.insert(&upload).await.map_err(refuse_full);
+        if let Err(Error::Refused(_)) = inserted {
+            // It certainly is not recorded. After a fault it may be, and then the place is needed.
+            self.discard_unused(&upload).await;
+        }
+        match inserted? {
             Inserted::New => {
                 self.tally.add(Count::UploadsCreated, 1);
                 Ok(Created { upload, is_resumed: false })
             }
             Inserted::Existing(existing) => {
                 // Two creates with one idempotency key ran at once; ours made a place that nobody will use.
-                if let Err(fault) = self.store.discard(&upload.place).await {
-                    self.tally.note_ignored(&fault);
-                }
-                let is_same = existing.key == upload.key
-                    && existing.plan.total_bytes() == upload.plan.total_bytes()
-                    && existing.about.declared == upload.about.declared;
-                if !is_same {
+                self.discard_unused(&upload).await;
+                if !existing.is_same_file(&upload.key, upload.plan.total_bytes(), &upload.about) {
                     return Err(Refusal::IdempotencyConflict.into());
                 }
                 Ok(Created { upload: *existing, is_resumed: true })
             }
         }
     }
-}
 
-fn is_same_file(upload: &Upload, order: &Order) -> bool {
-    upload.key == order.key
-        && upload.plan.total_bytes() == order.total_bytes
-        && upload.about.declared == order.about.declared
+    async fn discard_unused(&self, upload: &Upload) {
+        if let Err(fault) = self.store.discard(&upload.place).await {
+            self.tally.note_ignored(&fault);
+        }
+    }
 }
 
 pub(super) fn key_blocked(key: Key, obstacle: Obstacle) -> Refusal {

@@ -1,8 +1,9 @@
-//! Ending an upload: sealed with a receipt, or abandoned. Both can be asked for again and say the same.
+//! Sealing an upload: the object becomes visible, with a receipt. Asked for again it says the same.
+
+use std::sync::{Arc, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
-use std::sync::{Arc, PoisonError};
 
 use super::create::key_blocked;
 use super::tally::Count;
@@ -13,10 +14,10 @@ use crate::digest::{Digest, Digester};
 use crate::error::{Error, Fault, FaultKind, Refusal};
 use crate::lease::Lease;
 use crate::plan::Plan;
-use crate::policy::Principal;
+use crate::policy::{Existing, Principal};
 use crate::receipt::{Receipt, Voucher};
 use crate::store::{Seal, SealedObject};
-use crate::upload::{Ending, Part, Phase, Upload, UploadId};
+use crate::upload::{Part, Phase, Upload, UploadId};
 
 /// A seal under way; everybody who asked gets its answer.
 pub(super) type Sealing = Shared<BoxFuture<'static, Result<Upload, Error>>>;
@@ -41,12 +42,6 @@ impl Engine {
         self.seal(id).await
     }
 
-    /// Gives an upload up; one that is given up already is returned as it is.
-    pub async fn abandon(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
-        let upload = self.0.fetch(who, id).await?;
-        self.0.abandon(upload, Ending::Cancelled).await
-    }
-
     /// Joins the seal that is under way, or begins one. It goes on when the one who asked is gone: verifying a large
     /// file can outlast a client's patience, and must not begin again each time.
     pub(super) async fn seal(&self, id: UploadId) -> Result<Upload, Error> {
@@ -58,15 +53,27 @@ impl Engine {
                 let room = Arc::clone(&self.0);
                 let sealing = async move { room.seal(id).await }.boxed().shared();
                 table.insert(id, sealing.clone());
-                let (room, work) = (Arc::clone(&self.0), sealing.clone());
+                let (underway, work) = (Underway { room: Arc::clone(&self.0), id }, sealing.clone());
                 self.0.tasks.spawn(async move {
                     work.await.ok();
-                    room.sealing.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                    drop(underway);
                 });
                 sealing
             }
         };
         sealing.await
+    }
+}
+
+/// The entry of a seal in the table of those under way; it goes also when the seal panics.
+struct Underway {
+    room: Arc<Room>,
+    id: UploadId,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.room.sealing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
@@ -104,7 +111,7 @@ impl Room {
         Ok(Refusal::MissingParts { first, count })
     }
 
-    async fn seal(&self, id: UploadId) -> Result<Upload, Error> {
+    async fn seal(self: &Arc<Self>, id: UploadId) -> Result<Upload, Error> {
         let frozen = self.leases.freeze(id, self.policy.admission_wait).await;
         let frozen = frozen.ok_or_else(|| self.busy())?;
         for _ in 0..TRIES_MAX {
@@ -116,7 +123,7 @@ impl Room {
     }
 
     /// One try; nothing when another node claimed the upload meanwhile.
-    async fn try_seal(&self, id: UploadId, frozen: &Lease) -> Result<Option<Upload>, Error> {
+    async fn try_seal(self: &Arc<Self>, id: UploadId, frozen: &Lease) -> Result<Option<Upload>, Error> {
         let mut upload = self.claim(id).await?;
         match &upload.phase {
             Phase::Sealed(_) => return Ok(Some(upload)),
@@ -124,7 +131,7 @@ impl Room {
             Phase::Sealing => {}
             Phase::Open | Phase::Disputed => {
                 if upload.tail.is_some() {
-                    self.settle_tail(&upload, frozen).await?;
+                    self.settle_tail(&upload, frozen.clone()).await?;
                     upload = self.claim(id).await?;
                 }
                 self.check_whole(&upload).await?;
@@ -133,19 +140,10 @@ impl Room {
                 }
             }
         }
-        let parts = self.all_parts(&upload).await?;
-        if let Some(refusal) = self.verify(&upload, &parts).await? {
-            self.record(&upload, Fact::Disputed).await?;
-            return Err(refusal.into());
-        }
-        let object = match self.store.seal(&upload.place, &upload.key, &parts).await.map_err(refuse_full)? {
-            Seal::Sealed(object) => object,
-            Seal::Blocked(obstacle) => {
-                self.record(&upload, Fact::SealUndone).await?;
-                return Err(key_blocked(upload.key, obstacle).into());
-            }
+        let receipt = match self.make_object(&upload).await {
+            Ok(receipt) => receipt,
+            Err(unsealed) => return Err(self.undo(&upload, unsealed).await?),
         };
-        let receipt = self.receipt(&upload, &parts, object);
         match self.record(&upload, Fact::Sealed(receipt.clone())).await? {
             Recorded::Done { .. } => {
                 self.tally.add(Count::UploadsSealed, 1);
@@ -159,7 +157,44 @@ impl Room {
         Ok(Some(upload))
     }
 
-    async fn all_parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
+    async fn make_object(&self, upload: &Upload) -> Result<Receipt, Error> {
+        let parts = self.all_parts(upload).await?;
+        self.verify(upload, &parts).await?;
+        // Where files are not replaced, two seals must not both find the key free.
+        let _publishing = match self.policy.existing {
+            Existing::Replace => None,
+            Existing::Refuse => {
+                let publishing = self.publishing.lock().await;
+                let is_taken = self.store.has(&upload.key).await?;
+                // It may be our own object, of a seal that was not recorded.
+                if is_taken && self.store.read_parts(&upload.place, &parts).await?.is_some() {
+                    return Err(Refusal::KeyTaken(upload.key.clone()).into());
+                }
+                Some(publishing)
+            }
+        };
+        match self.store.seal(&upload.place, &upload.key, &parts).await.map_err(refuse_full)? {
+            Seal::Sealed(object) => Ok(self.receipt(upload, &parts, object)),
+            Seal::Blocked(obstacle) => Err(key_blocked(upload.key.clone(), obstacle).into()),
+        }
+    }
+
+    /// After a seal that cannot be, parts are taken again, and the upload can be given up. A fault that may pass leaves
+    /// the seal begun: who asks again, or the janitor, goes on with it.
+    async fn undo(&self, upload: &Upload, unsealed: Error) -> Result<Error, Error> {
+        let fact = match &unsealed {
+            Error::Refused(Refusal::WholeDigest { .. }) => Some(Fact::Disputed),
+            Error::Refused(Refusal::StoreFull) => None,
+            Error::Refused(_) => Some(Fact::SealUndone),
+            Error::Failed(fault) => (fault.kind() == FaultKind::Corrupt).then_some(Fact::SealUndone),
+        };
+        if let Some(fact) = fact {
+            self.record(upload, fact).await?;
+        }
+        Ok(unsealed)
+    }
+
+    pub(super) async fn all_parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
         let mut parts: Vec<Part> = Vec::new();
         loop {
             let after = parts.last().map_or(0, |part| part.number);
@@ -182,19 +217,16 @@ impl Room {
 
     /// Compares the whole with the digest that was declared for it. CRC-64/NVME comes from the parts' own; the others
     /// have to be read.
-    async fn verify(&self, upload: &Upload, parts: &[Part]) -> Result<Option<Refusal>, Error> {
-        let Some(declared) = &upload.about.declared else {
-            return Ok(None);
-        };
+    async fn verify(&self, upload: &Upload, parts: &[Part]) -> Result<(), Error> {
+        let Some(declared) = &upload.about.declared else { return Ok(()) };
         let by_parts = Digest::of_crc64(join(parts));
         let actual = if declared.algorithm() == by_parts.algorithm() {
             by_parts
         } else {
-            let mut digester = Digester::new([declared.algorithm()]);
+            let _turn = self.verifying.acquire().await.expect("the semaphore is never closed");
             // Only what was verified is given to the store to seal.
-            let Some(mut bytes) = self.store.read_parts(&upload.place, parts).await? else {
-                return Ok(None);
-            };
+            let Some(mut bytes) = self.store.read_parts(&upload.place, parts).await? else { return Ok(()) };
+            let mut digester = Digester::new([declared.algorithm()]);
             while let Some(frame) = bytes.next().await {
                 digester.update(&frame?);
                 // Hashing keeps a thread busy: let others have it between two frames.
@@ -207,7 +239,10 @@ impl Room {
             }
             computed.get(declared.algorithm()).expect("the declared digest is computed")
         };
-        Ok((actual != *declared).then(|| Refusal::WholeDigest { declared: declared.clone(), actual }))
+        if actual != *declared {
+            return Err(Refusal::WholeDigest { declared: declared.clone(), actual }.into());
+        }
+        Ok(())
     }
 
     fn receipt(&self, upload: &Upload, parts: &[Part], object: SealedObject) -> Receipt {
@@ -221,46 +256,6 @@ impl Room {
             version: object.version,
             sealed_at: self.clock.now(),
         }
-    }
-
-    /// Ends an upload without an object. The fact comes first: nothing is deleted that could still be wanted.
-    pub(super) async fn abandon(&self, upload: Upload, ending: Ending) -> Result<Upload, Error> {
-        match &upload.phase {
-            Phase::Abandoned(_) => return Ok(upload),
-            Phase::Sealing | Phase::Sealed(_) => {
-                return Err(Refusal::NotOpen(upload.phase.name()).into());
-            }
-            Phase::Open | Phase::Disputed => {}
-        }
-        let frozen = self.leases.freeze(upload.id, self.policy.admission_wait).await;
-        let _frozen = frozen.ok_or_else(|| self.busy())?;
-        for _ in 0..TRIES_MAX {
-            let mut upload = self.claim(upload.id).await?;
-            match &upload.phase {
-                Phase::Abandoned(_) => return Ok(upload),
-                Phase::Sealing | Phase::Sealed(_) => {
-                    return Err(Refusal::NotOpen(upload.phase.name()).into());
-                }
-                Phase::Open | Phase::Disputed => {}
-            }
-            if ending == Ending::Expired && upload.expires_at > self.clock.now() {
-                // It showed a sign of life after it was listed as expired.
-                return Ok(upload);
-            }
-            if self.record(&upload, Fact::Abandoned(ending)).await? != Recorded::Stale {
-                upload.phase = Phase::Abandoned(ending);
-                self.tally.add(
-                    match ending {
-                        Ending::Cancelled => Count::UploadsAbandoned,
-                        Ending::Expired => Count::UploadsExpired,
-                    },
-                    1,
-                );
-                self.clear(&upload).await;
-                return Ok(upload);
-            }
-        }
-        Err(self.busy().into())
     }
 }
 

@@ -8,10 +8,12 @@ use super::{Engine, Room};
 use crate::catalog::{Cursor, Filter};
 use crate::error::Error;
 use crate::store::Place;
-use crate::upload::{Ending, Phase, PhaseName, Upload};
+use crate::upload::{Ending, Phase, PhaseName, Upload, UploadId};
 
 /// How many uploads one step looks at.
 const BATCH: usize = 100;
+/// How many places that cannot be cleared one sweep puts up with.
+const STUCK_MAX: usize = 1000;
 /// A seal that nobody has touched for this long is finished here.
 const SEALING_GRACE: Duration = Duration::from_mins(1);
 
@@ -32,7 +34,7 @@ impl Engine {
         let room = &*self.0;
         Ok(Swept {
             expired: room.give_up_expired().await?,
-            healed: self.heal_seals(grace.min(SEALING_GRACE)).await?,
+            healed: Box::pin(self.heal_seals(grace.min(SEALING_GRACE))).await?,
             cleared: room.clear_ended().await?,
             forgotten: room.forget_ended().await?,
             orphans: room.remove_orphans(grace).await?,
@@ -48,7 +50,12 @@ impl Engine {
         let mut after: Option<Cursor> = None;
         loop {
             let page = room.catalog.list(&filter, after, BATCH).await?;
-            for upload in page.uploads.iter().filter(|upload| upload.expires_at <= untouched_since) {
+            for upload in page.uploads.into_iter().filter(|upload| upload.expires_at <= untouched_since) {
+                if upload.expires_at <= room.clock.now() {
+                    // It has been tried for as long as an unfinished upload is kept.
+                    room.give_up(upload).await;
+                    continue;
+                }
                 match self.seal(upload.id).await {
                     Ok(_) => healed += 1,
                     // Its owner is told when they ask; the next sweep tries again.
@@ -69,32 +76,47 @@ impl Room {
         let mut given_up = 0;
         loop {
             let batch = self.catalog.expired(self.clock.now(), BATCH).await?;
-            let mut progressed = false;
+            let before = given_up;
             for upload in batch {
-                let ended = self.abandon(upload, Ending::Expired).await;
-                // One that is busy or came to life again is left alone.
-                if let Ok(Upload { phase: Phase::Abandoned(Ending::Expired), .. }) = ended {
+                // A body under way is a sign of life.
+                if !self.leases.is_held(upload.id) && self.give_up(upload).await {
                     given_up += 1;
-                    progressed = true;
                 }
             }
-            if !progressed {
+            if given_up == before {
                 return Ok(given_up);
             }
         }
     }
 
+    /// Whether the upload is given up now. One that is busy or came to life again is left alone.
+    async fn give_up(&self, upload: Upload) -> bool {
+        match self.abandon(upload, Ending::Expired).await {
+            Ok(upload) => upload.phase == Phase::Abandoned(Ending::Expired),
+            Err(Error::Refused(_)) => false,
+            Err(Error::Failed(fault)) => {
+                self.tally.note_ignored(&fault);
+                false
+            }
+        }
+    }
+
+    /// A place that cannot be cleared must not keep the others from it: it is passed over until the next sweep.
     async fn clear_ended(&self) -> Result<u64, Error> {
         let mut cleared = 0;
+        let mut stuck: Vec<UploadId> = Vec::new();
         loop {
-            let batch = self.catalog.uncleared(BATCH).await?;
-            if batch.is_empty() {
+            let mut batch = self.catalog.uncleared(BATCH + stuck.len()).await?;
+            batch.retain(|upload| !stuck.contains(&upload.id));
+            if batch.is_empty() || stuck.len() >= STUCK_MAX {
                 return Ok(cleared);
             }
             for upload in batch {
-                self.store.discard(&upload.place).await?;
-                self.catalog.clear(upload.id).await?;
-                cleared += 1;
+                if self.clear(&upload).await {
+                    cleared += 1;
+                } else {
+                    stuck.push(upload.id);
+                }
             }
         }
     }
@@ -128,10 +150,15 @@ impl Room {
                 let wanted = self.catalog.fetch(*id, None).await?.is_some_and(|fetched| {
                     fetched.upload.place == *place && !is_ended(&fetched.upload.phase)
                 });
-                if !wanted {
-                    self.store.discard(place).await?;
-                    self.tally.add(Count::OrphansSwept, 1);
-                    removed += 1;
+                if wanted {
+                    continue;
+                }
+                match self.store.discard(place).await {
+                    Ok(()) => {
+                        self.tally.add(Count::OrphansSwept, 1);
+                        removed += 1;
+                    }
+                    Err(fault) => self.tally.note_ignored(&fault),
                 }
             }
         }

@@ -10,6 +10,8 @@ use crate::upload::{Part, Phase, PhaseName, Upload, UploadId};
 
 /// The most uploads or parts that one look returns.
 const PAGE_MAX: usize = 1000;
+/// How many uploads of one key are looked through for the one that became the object.
+const SAME_KEY_MAX: usize = 100;
 
 /// Which uploads to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,20 +64,32 @@ impl Engine {
         if !who.may(Operation::Read) || !who.may_name(&key) {
             return Err(Refusal::Forbidden(Operation::Read).into());
         }
-        let filter = Filter { owner: None, phases: vec![PhaseName::Sealed], key: Some(key.clone()) };
-        let newest = self.0.catalog.list(&filter, None, 1).await?.uploads.pop();
-        let Some(object) = self.0.store.read(&key).await? else {
+        let room = &*self.0;
+        let fits = room.limits.segment_bytes_max.is_none_or(|allowed| key.check_segments(allowed).is_ok());
+        let object = if fits { room.store.read(&key).await? } else { None };
+        let Some(object) = object else {
             return Err(Refusal::FileNotFound(key).into());
         };
-        let upload = newest.filter(|upload| match &upload.phase {
-            Phase::Sealed(receipt) => receipt.version == object.version,
-            Phase::Open | Phase::Disputed | Phase::Sealing | Phase::Abandoned(_) => false,
-        });
-        let is_own = upload.as_ref().is_some_and(|upload| upload.owner == who.owner);
-        if !is_own && !who.may(Operation::Manage) {
+        let phases = vec![PhaseName::Sealed, PhaseName::Sealing];
+        let filter = Filter { owner: None, phases, key: Some(key.clone()) };
+        let uploads = room.catalog.list(&filter, None, SAME_KEY_MAX).await?.uploads;
+        let is_own = |upload: &Upload| upload.owner == who.owner;
+        // A file that no receipt names (it is being replaced, or was copied here) is its owner's all the same, as
+        // long as nobody else ever had the key.
+        let all_own = !uploads.is_empty() && uploads.iter().all(is_own);
+        let upload = uploads.into_iter().find(|upload| is_version(upload, &object));
+        if !upload.as_ref().map_or(all_own, is_own) && !who.may(Operation::Manage) {
             return Err(Refusal::FileNotFound(key).into());
         }
         Ok(Download { object, upload })
+    }
+}
+
+/// Whether the object is what the upload became.
+fn is_version(upload: &Upload, object: &Object) -> bool {
+    match &upload.phase {
+        Phase::Sealed(receipt) => receipt.version == object.version,
+        Phase::Open | Phase::Disputed | Phase::Sealing | Phase::Abandoned(_) => false,
     }
 }
 

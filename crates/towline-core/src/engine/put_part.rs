@@ -3,6 +3,8 @@
 //! A part that is sent again never damages the landed one: it is written aside, is a repeat when the content
 //! is the same, and replaces the landed one only once it has wholly arrived, been checked and recorded.
 
+use std::sync::Arc;
+
 use super::admission::Intake;
 use super::tally::Count;
 use super::{Body, Engine, Room, refuse_full};
@@ -12,7 +14,7 @@ use crate::error::{Error, Refusal};
 use crate::lease::{Lease, Seat};
 use crate::plan::{Room as SlotRoom, Slot};
 use crate::policy::Principal;
-use crate::store::{PartPlace, PartWriter, Spot};
+use crate::store::{Mark, PartPlace, PartWriter, Spot};
 use crate::upload::{Part, Progress, Upload, UploadId};
 
 /// How often a fact that came back stale is offered again under the newer epoch.
@@ -43,7 +45,7 @@ pub struct Landed {
 impl Engine {
     /// Takes one part. When it returns a part, that part survives power loss.
     pub async fn put_part(&self, who: &Principal, put: PutPart, body: Body<'_>) -> Result<Landed, Error> {
-        let room = &*self.0;
+        let room = &self.0;
         let landed = room.put_part(who, &put, body).await;
         match &landed {
             Ok(landed) if landed.is_repeat => room.tally.add(Count::PartsRepeated, 1),
@@ -58,12 +60,18 @@ impl Engine {
 }
 
 impl Room {
-    async fn put_part(&self, who: &Principal, put: &PutPart, body: Body<'_>) -> Result<Landed, Error> {
+    async fn put_part(
+        self: &Arc<Self>,
+        who: &Principal,
+        put: &PutPart,
+        body: Body<'_>,
+    ) -> Result<Landed, Error> {
         let seat = Seat::Slot(u32::try_from(put.number).unwrap_or(u32::MAX));
         let generation = self.leases.generation(put.id, seat);
         let (mut fetched, mut slot) = self.fetch_slot(who, put).await?;
-        let _permit = self.admit_body().await?;
+        // The seat first: it may be one's own dead body that holds the last permit.
         let lease = self.take_seat(put.id, seat).await?;
+        let _permit = self.admit_body().await?;
         if lease.generation() != generation {
             (fetched, slot) = self.fetch_slot(who, put).await?;
         }
@@ -77,7 +85,7 @@ impl Room {
         let mut writer = self.store.write_part(at, spot).await.map_err(refuse_full)?;
         let computed = self.take_in(put, slot, &lease, (&mut *writer, body)).await?;
         check_declared(put, slot.number, &computed)?;
-        self.land(fetched, slot.number, computed, writer).await
+        self.land(fetched, (slot.number, computed), writer, lease).await
     }
 
     async fn fetch_slot(&self, who: &Principal, put: &PutPart) -> Result<(Fetched, Slot), Error> {
@@ -120,33 +128,49 @@ impl Room {
     }
 
     async fn land(
-        &self,
+        self: &Arc<Self>,
         fetched: Fetched,
-        number: u32,
-        computed: Computed,
+        (number, computed): (u32, Computed),
         writer: Box<dyn PartWriter>,
+        lease: Lease,
     ) -> Result<Landed, Error> {
         let mut part = Part {
             number,
             size_bytes: computed.size_bytes,
             crc64: computed.crc64,
             digests: computed.others,
-            mark: crate::store::Mark::default(),
+            mark: Mark::default(),
             landed_at: self.clock.now(),
         };
-        if let Some(before) = fetched.part.as_ref().filter(|before| before.is_same_content(&part)) {
-            part.mark = before.mark.clone();
-            let progress = fetched.upload.progress;
-            return Ok(Landed { part, progress, is_repeat: true, upload: fetched.upload });
+        let id = fetched.upload.id;
+        if let Some(before) = fetched.part.filter(|before| before.is_same_content(&part)) {
+            part.mark = before.mark;
+            let upload = self.catalog.fetch(id, None).await?.ok_or(Refusal::UploadNotFound(id))?.upload;
+            return Ok(Landed { part, progress: upload.progress, is_repeat: true, upload });
         }
         part.mark = writer.land().await.map_err(refuse_full)?;
         part.landed_at = self.clock.now();
-        self.record_part(fetched.upload, part).await
+        self.record_part(fetched.upload, part, lease).await
     }
 
-    /// Records a landed part. Somebody else's claim does not make the bytes wrong: they are offered again under the
-    /// newer epoch for as long as the upload takes parts.
-    pub(super) async fn record_part(&self, mut upload: Upload, part: Part) -> Result<Landed, Error> {
+    /// Records a landed part; the seat is given up when that is done. Somebody else's claim does not make the bytes
+    /// wrong: they are offered again under the newer epoch for as long as the upload takes parts.
+    pub(super) async fn record_part(
+        self: &Arc<Self>,
+        upload: Upload,
+        part: Part,
+        lease: Lease,
+    ) -> Result<Landed, Error> {
+        let room = Arc::clone(self);
+        self.see_through(async move {
+            let landed = room.offer_part(upload, part).await;
+            drop(lease);
+            landed
+        })
+        .await
+    }
+
+    async fn offer_part(&self, mut upload: Upload, part: Part) -> Result<Landed, Error> {
         for _ in 0..TRIES_MAX {
             match self.record(&upload, Fact::PartLanded(part.clone())).await? {
                 Recorded::Done { progress, .. } => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio_util::task::TaskTracker;
 
 use crate::catalog::{Catalog, Cursor, Entry, Fetched, Filter, Handle, Inserted, Page, Recorded};
 use crate::clock::Timestamp;
@@ -237,9 +238,16 @@ impl Catalog for FaultyCatalog {
         self.fate.after("claiming", claimed).await
     }
 
+    /// A fact that is handed over is recorded even when nobody waits for it any more, as by a queue or a server of
+    /// its own.
     async fn record(&self, entry: Entry) -> Result<Recorded, Fault> {
         self.fate.before("recording").await?;
-        let recorded = self.inner.record(entry).await;
+        let (inner, fate) = (Arc::clone(&self.inner), self.fate.clone());
+        let queued = TaskTracker::new().spawn(async move {
+            fate.pause().await;
+            inner.record(entry).await
+        });
+        let recorded = queued.await.expect("the double does not panic");
         self.fate.after("recording", recorded).await
     }
 

@@ -81,16 +81,21 @@ impl Round {
         }
     }
 
+    /// Some clients are gone before they are answered.
+    fn patience(rng: &mut fastrand::Rng) -> Duration {
+        if rng.u8(0..5) == 0 { Duration::from_millis(rng.u64(0..300)) } else { Duration::MAX }
+    }
+
     async fn put(
         &self,
         number: u32,
         bytes: &[u8],
         declared: Vec<Digest>,
-        body: Body<'_>,
+        (body, patience): (Body<'_>, Duration),
     ) -> Result<Landed, Error> {
         let token = self.ledger.borrow_mut().begin(number, bytes);
         let put = PutPart { id: self.id, number: u64::from(number), size_bytes: None, declared };
-        let landed = self.engine.put_part(&self.who, put, body).await;
+        let landed = with_patience(patience, Box::pin(self.engine.put_part(&self.who, put, body))).await;
         let mut ledger = self.ledger.borrow_mut();
         match &landed {
             Ok(landed) => {
@@ -132,7 +137,7 @@ impl Round {
         let manner =
             if matches!(self.script.plan, Plan::Free { .. }) { Manner::Whole } else { Self::manner(rng) };
         let mut body = Self::body(&bytes, &manner, rng);
-        drop(self.put(number, &bytes, declared, body.as_mut()).await);
+        drop(self.put(number, &bytes, declared, (body.as_mut(), Self::patience(rng))).await);
     }
 
     /// Something that must not be acknowledged and must leave no trace.
@@ -177,7 +182,8 @@ impl Round {
             declared: declared.into_iter().collect(),
         };
         let mut body = Self::body(bytes, &Self::manner(rng), rng);
-        let appended = self.engine.append(&self.who, append, body.as_mut()).await;
+        let appending = self.engine.append(&self.who, append, body.as_mut());
+        let appended = with_patience(Self::patience(rng), appending).await;
         let mut ledger = self.ledger.borrow_mut();
         for (number, token) in tokens {
             ledger.give_up(number, token);
@@ -231,8 +237,17 @@ impl Round {
             }
             let frames: [Result<Bytes, BodyEnd>; 1] = [Ok(Bytes::copy_from_slice(bytes))];
             let mut body = stream::iter(frames).boxed();
-            let landed = self.put(number, bytes, Vec::new(), body.as_mut()).await;
+            let landed = self.put(number, bytes, Vec::new(), (body.as_mut(), Duration::MAX)).await;
             landed.unwrap_or_else(|error| panic!("a calm part {number}: {error}"));
         }
     }
+}
+
+/// Drops the work when patience is over, as a server drops the request of a client that is gone.
+async fn with_patience<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let gone = || Err(Refusal::BodyCut { got_bytes: 0 }.into());
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| gone())
 }

@@ -108,9 +108,7 @@ impl Loaded {
     fn read_file(&mut self, path: &Path) -> Result<(), Complaint> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read the settings in {}", path.display()))?;
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error| Complaint::usage(format!("{} is not TOML: {error}", path.display())))?;
+        let table: toml::Table = text.parse().map_err(|error| not_toml(path, &text, &error))?;
         for (name, value) in &table {
             let Some(setting) = Setting::find(name) else {
                 return Err(unknown(name, path));
@@ -136,6 +134,15 @@ impl Loaded {
         self.origins[at.expect("it is one of them")] = origin;
         Ok(())
     }
+}
+
+/// Without the line itself, which the error's own `Display` repeats: it may hold a secret.
+fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Complaint {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
+    let (path, message) = (path.display(), error.message());
+    Complaint::usage(format!("{path} is not TOML: line {line}, column {column}: {message}"))
 }
 
 fn unknown(name: &str, path: &Path) -> Complaint {
@@ -243,5 +250,21 @@ mod tests {
     fn a_secret_is_not_repeated_in_an_error() {
         let text = said(&[], &[("TOWLINE_TOKEN", "my secret")], "").unwrap_err();
         assert!(!text.contains("my secret"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_told_by_its_place_and_never_repeated() {
+        for (file, place) in [
+            ("part_size = \"1MiB\"\ntoken = \"hunter2", "line 2, column 17: "),
+            ("token = hunter2", "line 1, column 9: "),
+            ("# \u{e4}\ntoken = \"\u{e4}hunter2\" hunter2", "line 2, column 20: "),
+            ("token = \"\"\"hunter2\nhunter2", ""),
+            ("token = \"\\hunter2\"", ""),
+            ("[[tokens]]\nname = \"a\"\nsha256 = {hunter2", ""),
+        ] {
+            let text = said(&[], &[], file).unwrap_err();
+            assert!(text.starts_with(&format!("error: FILE is not TOML: {place}")), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
     }
 }

@@ -20,7 +20,6 @@ use towline_doors::{Authenticator, DoorSettings, Refused, Token};
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{Settings, sha256};
-use crate::exit::Complaint;
 use crate::output::printable;
 use crate::telemetry::{Meter, observe, to_prometheus};
 
@@ -39,7 +38,7 @@ pub(crate) struct House {
 
 impl House {
     /// Opens the data folder, makes it if need be, and brings its catalog up to date.
-    pub(crate) fn open(settings: &Settings) -> Result<Self, Complaint> {
+    pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
         let store = DiskStore::open(&DiskSettings { data: settings.data.clone(), sync: settings.disk_sync });
         let store = store.context("cannot open the data folder")?;
         let data = store.data().to_owned();

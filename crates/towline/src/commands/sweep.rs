@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::json;
+use towline_backends::disk::OpenError;
 use towline_core::engine::Swept;
+use towline_core::error::chain;
 
 use super::{block_on, existing_catalog};
 use crate::exit::{Complaint, Exit};
-use crate::telemetry::chain;
 use crate::wiring::House;
 use crate::{cli, output};
 
 pub(super) fn run(asked: cli::Sweep) -> Result<Exit, Complaint> {
     let settings = asked.folder.load()?.settings;
     existing_catalog(&settings)?;
-    let house = House::open(&settings)
-        .map_err(|complaint| complaint.hint("a running server sweeps its folder by itself"))?;
+    let house = House::open(&settings).map_err(explain)?;
     let swept = block_on(async {
         // The folder is ours alone: nothing is under way that could be too young to judge.
         let swept = house.engine.sweep(Duration::ZERO).await.context("the sweep broke off")?;
@@ -29,6 +29,12 @@ pub(super) fn run(asked: cli::Sweep) -> Result<Exit, Complaint> {
         output::say(&format!("warning: {}\n", chain(fault)));
     }
     Ok(if ignored.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn explain(error: anyhow::Error) -> Complaint {
+    let is_in_use = matches!(error.downcast_ref(), Some(OpenError::InUse { .. }));
+    let complaint = Complaint::from(error);
+    if is_in_use { complaint.hint("a running server sweeps its folder by itself") } else { complaint }
 }
 
 fn rows(swept: Swept) -> [(&'static str, u64, &'static str); 5] {

@@ -105,6 +105,16 @@ fn sweep_clears_what_is_left_behind_and_is_refused_beside_a_server() {
 }
 
 #[test]
+fn sweep_speaks_of_a_running_server_only_when_there_is_one() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("catalog.sqlite"), "no database").unwrap();
+    let ended = on(data.path(), &["sweep"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.starts_with("error: cannot open the catalog"), "{}", ended.err);
+    assert!(!ended.err.contains("hint:"), "{}", ended.err);
+}
+
+#[test]
 fn a_folder_that_is_none_of_ours_is_not_made_into_one() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("nothing");

@@ -17,7 +17,9 @@ use crate::exit::Complaint;
 pub(crate) use flags::{FolderFlags, ServerFlags};
 pub(crate) use show::{to_json, to_markdown, to_toml};
 pub(crate) use token::{Token, sha256};
-pub(crate) use value::{Address, BaseUrl, Count, LogFormat, LogLevel, Origins, Secret, Size, Span};
+pub(crate) use value::{
+    Address, BaseUrl, CacheControl, Count, LogFormat, LogLevel, Origins, Secret, Size, Span,
+};
 
 use value::{Shown, Value};
 
@@ -112,6 +114,8 @@ settings! {
         cors_origins: Origins = "http://localhost:*,http://127.0.0.1:*";
         /// Under which URL clients reach the server, where that differs from what they ask for.
         public_url: Option<BaseUrl> = "";
+        /// `Cache-Control` of downloads. A cache in front that may keep them for others (`public`) asks nobody for a token.
+        download_cache_control: CacheControl = "private, no-cache";
         /// Which protocols are spoken.
         doors: Vec<DoorKind> = "session,downloads";
     }

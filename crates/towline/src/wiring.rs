@@ -72,6 +72,7 @@ impl House {
             doors: settings.doors.clone(),
             authenticator: authenticator.clone(),
             cors_origins: settings.cors_origins.patterns.clone(),
+            download_cache: settings.download_cache_control.0.clone(),
             public_url: settings.public_url.as_ref().map(|url| url.0.clone()),
             ..DoorSettings::default()
         };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use choice::{LogFormat, LogLevel};
 pub(crate) use measure::{Count, Size, Span};
-pub(crate) use net::{Address, BaseUrl, Origins};
+pub(crate) use net::{Address, BaseUrl, CacheControl, Origins};
 
 /// How a setting is shown to people.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Ended, run, towline};
+use crate::support::{Ended, House, Upload, run, towline};
 
 #[test]
 fn the_documentation_of_the_settings_is_up_to_date() {
@@ -51,6 +51,17 @@ fn what_config_prints_is_a_settings_file_that_does_the_same() {
     };
     assert_eq!(without_origins(&first), without_origins(&second));
     assert!(first.contains("disk_sync = false"), "{first}");
+}
+
+#[test]
+fn downloads_say_how_they_may_be_cached() {
+    let house = House::start(&["--download-cache-control", "public, max-age=60"]);
+    let upload = Upload::begin(&house.server, "a.bin", 1, 1);
+    upload.put(&house.server, b"a", 1).ok();
+    upload.complete(&house.server).ok();
+    let reply = house.server.get("/download/a.bin");
+    assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
+    house.check();
 }
 
 #[test]

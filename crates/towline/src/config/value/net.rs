@@ -1,8 +1,9 @@
-//! Addresses, URLs and origins.
+//! Addresses, URLs, origins and headers.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use axum::http::HeaderValue;
 use towline_doors::OriginPattern;
 
 use super::{Shown, Value, items, shown, text};
@@ -106,6 +107,29 @@ impl Value for Origins {
     }
 }
 
+/// What the header of this name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CacheControl(pub(crate) HeaderValue);
+
+impl Value for CacheControl {
+    const PLACEHOLDER: &'static str = "TEXT";
+
+    fn allowed() -> String {
+        "printable ASCII, such as public, max-age=3600".into()
+    }
+
+    fn read(raw: &toml::Value) -> Result<Self, String> {
+        let text = text(raw)?.trim();
+        let value = HeaderValue::from_str(text).ok();
+        let value = value.filter(|value| !value.is_empty() && value.to_str().is_ok());
+        value.map(Self).ok_or_else(|| format!("{raw} is not the value of a header"))
+    }
+
+    fn show(&self) -> Shown {
+        shown(self.0.to_str().expect("it was read from ASCII"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +169,13 @@ mod tests {
         let list = vec!["http://localhost:*", "https://a.example"];
         assert_eq!(origins.show(), Shown::Is(list.into()));
         assert!(Origins::read(&"example.com".into()).is_err());
+    }
+    #[test]
+    fn what_a_header_says_is_one_line_of_ascii() {
+        let said = CacheControl::read(&" public, max-age=60 ".into()).unwrap();
+        assert_eq!(said.show(), shown("public, max-age=60"));
+        for raw in ["", " ", "a\r\nSet-Cookie: b", "\u{e4}"] {
+            assert!(CacheControl::read(&raw.into()).is_err(), "{raw:?}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use flags::{FolderFlags, ServerFlags};
 pub(crate) use show::{to_json, to_markdown, to_toml};
 pub(crate) use token::{Token, sha256};
 pub(crate) use value::{
-    Address, BaseUrl, CacheControl, Count, LogFormat, LogLevel, Origins, Secret, Size, Span,
+    Address, BaseUrl, CacheControl, Count, LogFormat, LogLevel, Origins, Secret, Size, Span, Wait,
 };
 
 use value::{Shown, Value};
@@ -122,8 +122,10 @@ settings! {
     "Limits" {
         /// The largest file taken. Without it, what the store can hold.
         max_file_size: Option<Size> = "";
+        /// How long the head of a request may take, and how long a connection may stay open without a request.
+        header_timeout: Wait = "30s";
         /// How long a body may be silent, and how long a reply may wait for its reader.
-        body_idle_timeout: Span = "1m";
+        body_idle_timeout: Wait = "1m";
         /// The slowest body taken, in bytes per second on average.
         min_body_rate: Size = "1KiB";
         /// How many bodies may be under way at once; more wait for a short while and are then asked to come again.

@@ -20,12 +20,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+use towline_core::error::chain;
 
 use crate::telemetry::Meter;
 use wire::Wire;
 
-/// A head that takes longer, and a connection that is idle for longer, is closed.
-const HEAD_WAIT: Duration = Duration::from_secs(30);
 /// All headers together.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
@@ -39,6 +38,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) connections_max: usize,
+    /// How long a head may take, and a connection be idle.
+    pub(crate) head_wait: Duration,
     /// How long a reply may wait for its reader.
     pub(crate) reply_wait: Duration,
 }
@@ -103,7 +104,7 @@ impl Listener {
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
         let wire = Wire::new(stream, self.bounds.reply_wait, Arc::clone(&self.meter));
-        let connection = http().serve_connection(
+        let connection = http(self.bounds.head_wait).serve_connection(
             TokioIo::new(wire),
             service_fn(move |request: hyper::Request<Incoming>| {
                 router.clone().oneshot(request.map(Body::new))
@@ -119,16 +120,16 @@ impl Listener {
                 }
             };
             if let Err(error) = ended {
-                tracing::debug!(error = crate::telemetry::chain(&error), "a connection broke off");
+                tracing::debug!(error = chain(&error), "a connection broke off");
             }
         })
     }
 }
 
-fn http() -> http1::Builder {
+fn http(head_wait: Duration) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT)
+        .header_read_timeout(head_wait)
         .max_headers(HEADERS_MAX)
         .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(READ_BYTES_MAX);

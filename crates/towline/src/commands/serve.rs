@@ -40,8 +40,11 @@ async fn serve(settings: &Settings) -> Result<Exit, Complaint> {
     // Taken first, so that a signal right after the start-up line finds them.
     let mut signals = Signals::take().context("cannot listen for signals")?;
     let meter = Arc::new(Meter::default());
-    let bounds =
-        Bounds { connections_max: settings.max_connections.0, reply_wait: settings.body_idle_timeout.0 };
+    let bounds = Bounds {
+        connections_max: settings.max_connections.0,
+        head_wait: settings.header_timeout.0,
+        reply_wait: settings.body_idle_timeout.0,
+    };
     let address = settings.listen;
     let listener = Listener::bind(address.0, bounds, Arc::clone(&meter)).await;
     let listener = listener

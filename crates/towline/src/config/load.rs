@@ -233,7 +233,7 @@ mod tests {
     fn a_bad_value_is_told_with_its_setting_its_origin_and_what_is_allowed() {
         assert_eq!(
             said(&[], &[("TOWLINE_STOP_WAIT", "soon")], "").unwrap_err(),
-            "error: stop_wait (TOWLINE_STOP_WAIT): \"soon\" is not a span of time\n\
+            "error: stop_wait (TOWLINE_STOP_WAIT): \"soon\" is not such a span of time\n\
              hint: allowed is a number with ms, s, m, h or d, such as 30s or 7d; more than nothing, at most ten years\n"
         );
         assert_eq!(

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub(crate) use choice::{LogFormat, LogLevel};
-pub(crate) use measure::{Count, Size, Span};
+pub(crate) use measure::{Count, Size, Span, Wait};
 pub(crate) use net::{Address, BaseUrl, CacheControl, Origins};
 
 /// How a setting is shown to people.

@@ -55,15 +55,44 @@ impl Value for Span {
     }
 
     fn read(raw: &toml::Value) -> Result<Self, String> {
-        let span = measure(text(raw)?, &SPANS).map(Duration::from_millis);
-        span.filter(|span| !span.is_zero() && *span <= SPAN_MAX)
-            .map(Self)
-            .ok_or_else(|| format!("{raw} is not a span of time"))
+        read_span(raw, SPAN_MAX).map(Self)
     }
 
     fn show(&self) -> Shown {
-        shown(in_units(u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX), &SPANS))
+        show_span(self.0)
     }
+}
+
+/// How long a client is waited for: more than nothing and at most an hour, since it holds a place meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait(pub(crate) Duration);
+
+const WAIT_MAX: Duration = Duration::from_hours(1);
+
+impl Value for Wait {
+    const PLACEHOLDER: &'static str = "TIME";
+
+    fn allowed() -> String {
+        "a number with ms, s or m, such as 30s; more than nothing, at most an hour".into()
+    }
+
+    fn read(raw: &toml::Value) -> Result<Self, String> {
+        read_span(raw, WAIT_MAX).map(Self)
+    }
+
+    fn show(&self) -> Shown {
+        show_span(self.0)
+    }
+}
+
+fn read_span(raw: &toml::Value, max: Duration) -> Result<Duration, String> {
+    let span = measure(text(raw)?, &SPANS).map(Duration::from_millis);
+    span.filter(|span| !span.is_zero() && *span <= max)
+        .ok_or_else(|| format!("{raw} is not such a span of time"))
+}
+
+fn show_span(span: Duration) -> Shown {
+    shown(in_units(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), &SPANS))
 }
 
 /// Reads a whole number with its unit.
@@ -154,6 +183,14 @@ mod tests {
             assert!(Span::read(&raw.into()).is_err(), "{raw}");
         }
         assert!(Span::read(&toml::Value::Integer(10)).is_err());
+    }
+
+    #[test]
+    fn nobody_is_waited_for_longer_than_an_hour() {
+        assert_eq!(Wait::read(&"60m".into()), Ok(Wait(Duration::from_hours(1))));
+        for raw in ["0s", "61m", "1d"] {
+            assert!(Wait::read(&raw.into()).is_err(), "{raw}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `towline ls`: the uploads of a data folder, read beside the server that owns it.
 
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -9,6 +8,7 @@ use towline_backends::sqlite::SqliteCatalog;
 use towline_core::catalog::{Catalog as _, Filter};
 use towline_core::clock::{Clock as _, Timestamp};
 use towline_core::upload::{Phase, Upload};
+use towline_doors::rfc3339;
 
 use super::{block_on, existing_catalog};
 use crate::clock::SystemClock;
@@ -80,11 +80,6 @@ fn to_json(upload: &Upload) -> String {
         "expires_at": rfc3339(upload.expires_at),
     });
     format!("{line}\n")
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    let since_1970 = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0));
-    humantime::format_rfc3339_millis(UNIX_EPOCH + since_1970).to_string()
 }
 
 fn size_bytes(upload: &Upload) -> Option<u64> {

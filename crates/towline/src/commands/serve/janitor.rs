@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use towline_core::Engine;
 use towline_core::engine::Swept;
-
-use crate::telemetry::chain;
+use towline_core::error::chain;
 
 /// A place without an upload may belong to a create that is under way; not for this long.
 const GRACE: Duration = Duration::from_hours(1);

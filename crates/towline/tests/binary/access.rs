@@ -37,6 +37,25 @@ fn with_a_token_every_request_needs_it() {
 }
 
 #[test]
+fn metrics_are_refused_as_everything_else_is() {
+    let data = tempfile::tempdir().unwrap();
+    let (token, settings) = make_token("ali");
+    let file = data.path().join("towline.toml");
+    fs::write(&file, settings.replace(", \"manage\"", "")).unwrap();
+    let server = Server::start_with(&data.path().join("data"), |command| {
+        command.arg("--config").arg(&file);
+    });
+    for (token, status, kind) in [(None, 401, "unauthenticated"), (Some(token.as_str()), 403, "forbidden")] {
+        let reply = ask(&server, token, "GET", "/metrics", None);
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+        assert_eq!(reply.json()["type"], format!("/api/errors#{kind}"));
+        assert_eq!(reply.header("www-authenticate").is_some(), status == 401);
+        assert!(reply.header("x-request-id").is_some_and(|id| reply.json()["request_id"] == id));
+    }
+}
+
+#[test]
 fn owners_see_and_touch_their_own_uploads_only() {
     let data = tempfile::tempdir().unwrap();
     let (ali, ali_settings) = make_token("ali");

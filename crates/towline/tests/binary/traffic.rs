@@ -86,6 +86,7 @@ fn metrics_count_what_happened() {
     upload.complete(&server).ok();
     let reply = server.get("/metrics");
     assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4"));
+    assert!(reply.header("x-request-id").is_some());
     let text = reply.text();
     for line in [
         "towline_uploads_created_total 1",

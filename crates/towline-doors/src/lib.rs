@@ -43,6 +43,7 @@ pub struct DoorState {
     pub(crate) settings: Arc<DoorSettings>,
     /// Who watches an upload holds one of these.
     pub(crate) watchers: Arc<Semaphore>,
+    pub(crate) readiness: Arc<common::Readiness>,
 }
 
 /// Everything that is served. `own` is what the binary brings (its metrics): it passes the same entrance, and its
@@ -52,6 +53,7 @@ pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
     let state = DoorState {
         engine,
         watchers: Arc::new(Semaphore::new(settings.watchers_max)),
+        readiness: Arc::default(),
         settings: Arc::new(settings),
     };
     let common: Arc<dyn Door> = Arc::new(common::Common);

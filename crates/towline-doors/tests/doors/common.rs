@@ -1,5 +1,7 @@
 //! What all doors share.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
 use insta::assert_snapshot;
@@ -23,6 +25,20 @@ async fn the_server_says_how_it_is() {
 
     {"status":"ready"}
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_it_is_ready_is_found_out_once_a_second() {
+    let talk = Talk::default();
+    let status = async || talk.ask(b"GET /ready").await.status().as_u16();
+    talk.house.store.set_full(true);
+    assert_eq!(status().await, 507);
+    talk.house.store.set_full(false);
+    assert_eq!(status().await, 507);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(status().await, 200);
+    talk.house.store.set_full(true);
+    assert_eq!(status().await, 200);
 }
 
 #[tokio::test]

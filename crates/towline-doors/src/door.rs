@@ -48,12 +48,18 @@ pub(crate) async fn speak(
     response
 }
 
+/// A no to a request that reached no door.
+pub(crate) fn turn_away(refused: &Refused, id: &RequestId) -> Response {
+    refused.log();
+    problem::response(refused, id)
+}
+
 pub(crate) async fn no_route(id: RequestId) -> Response {
-    problem::response(&Refused::NoRoute, &id)
+    turn_away(&Refused::NoRoute, &id)
 }
 
 pub(crate) async fn wrong_method(id: RequestId) -> Response {
-    problem::response(&Refused::WrongMethod, &id)
+    turn_away(&Refused::WrongMethod, &id)
 }
 
 /// Adds a route that takes a slash at its end as well.

@@ -23,7 +23,7 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use crate::DoorState;
-use crate::problem;
+use crate::door::turn_away;
 use crate::refused::Refused;
 use crate::settings::DrainBounds;
 
@@ -78,6 +78,7 @@ pub(crate) async fn pass(State(state): State<DoorState>, request: Request, next:
         upload.id = Empty,
         part.number = Empty,
         size_bytes = Empty,
+        refusal = Empty,
     );
     answer(state, id, request, next).instrument(span).await
 }
@@ -92,7 +93,7 @@ async fn answer(state: DoorState, id: RequestId, mut request: Request, next: Nex
     let target_bytes = request.uri().path().len() + request.uri().query().map_or(0, str::len);
     let mut response = if target_bytes > allowed_bytes {
         drop(request);
-        problem::response(&Refused::TargetTooLong { allowed_bytes }, &id)
+        turn_away(&Refused::TargetTooLong { allowed_bytes }, &id)
     } else {
         next.run(request).await
     };

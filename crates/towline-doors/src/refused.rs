@@ -3,7 +3,11 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use thiserror::Error;
+use towline_core::error::chain;
 use towline_core::{Error, Fault, Refusal};
+use tracing::Span;
+
+use crate::problem;
 
 /// Why a request is answered with no.
 #[derive(Clone, Debug, Error)]
@@ -56,27 +60,22 @@ impl Refused {
         Refusal::BadField { field: field.into(), problem: problem.into() }.into()
     }
 
-    /// An incident goes into the log here and nowhere else, with all its causes.
+    /// The request's line in the log tells which refusal it was. An incident goes into the log here and nowhere
+    /// else, with all its causes.
     pub(crate) fn log(&self) {
         if let Self::Engine(Error::Failed(fault)) = self {
             log_fault(fault);
         } else if let Self::Panicked = self {
             tracing::error!("a request panicked");
         } else {
+            Span::current().record("refusal", problem::kind(self).0);
             tracing::debug!(reason = ?self, "refused");
         }
     }
 }
 
 pub(crate) fn log_fault(fault: &Fault) {
-    let mut chain = String::new();
-    let mut cause = std::error::Error::source(fault);
-    while let Some(error) = cause {
-        chain.push_str(": ");
-        chain.push_str(&error.to_string());
-        cause = error.source();
-    }
-    tracing::error!(kind = fault.kind().name(), causes = ?chain, "{fault}");
+    tracing::error!(kind = fault.kind().name(), error = chain(fault), "a request failed");
 }
 
 impl IntoResponse for Refused {

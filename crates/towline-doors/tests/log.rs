@@ -54,7 +54,7 @@ async fn say(router: &Router, method: &str, target: &str, body: &'static str) {
 }
 
 #[tokio::test]
-async fn a_request_is_one_line_and_names_and_tokens_stay_out_of_it() {
+async fn a_request_is_one_line_that_tells_of_its_refusal_and_of_no_name_or_token() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -63,8 +63,10 @@ async fn a_request_is_one_line_and_names_and_tokens_stay_out_of_it() {
     say(&router, "POST", "/upload/init", init).await;
     say(&router, "PUT", &format!("/upload/{FIRST}/part/2"), "4567").await;
     say(&router, "GET", "/download/secret%0Aname", "").await;
+    say(&router, "GET", "/nothing", "").await;
+    say(&router, "PATCH", "/health", "").await;
     let lines = log.lines();
-    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert_eq!(lines.len(), 5, "{lines:#?}");
     for field in [
         "method=PUT",
         "route=\"/upload/{session_id}/part/{part_number}\"",
@@ -76,6 +78,9 @@ async fn a_request_is_one_line_and_names_and_tokens_stay_out_of_it() {
         &format!("upload.id={FIRST}"),
     ] {
         assert!(lines[1].contains(field), "{field}: {}", lines[1]);
+    }
+    for (line, refusal) in lines[2..].iter().zip(["bad-field", "no-route", "wrong-method"]) {
+        assert!(line.contains(&format!("refusal=\"{refusal}\"")), "{refusal}: {line}");
     }
     let all = lines.join("\n");
     assert!(!all.contains("secret") && !all.contains("hunter2") && !all.contains("a.bin"), "{all}");

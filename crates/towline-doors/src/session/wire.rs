@@ -307,7 +307,7 @@ impl ProgressReply {
             received_parts: progress.landed_count,
             received_bytes: progress.landed_bytes,
             contiguous_bytes: progress.prefix_bytes,
-            percent: percent(progress, upload),
+            percent: percent(progress.landed_count, upload.plan.total_parts()),
         }
     }
 }
@@ -388,14 +388,31 @@ pub(super) fn part_bytes(plan: &Plan) -> Option<u64> {
     }
 }
 
-/// By parts, as the document counts, with two decimals. A file without bytes is whole from the start.
-fn percent(progress: Progress, upload: &Upload) -> f64 {
-    match upload.plan.total_parts() {
+/// By parts, as the document counts, with two decimals. Rounded down: 100 says that nothing is missing. A file
+/// without bytes is whole from the start.
+fn percent(landed: u32, total: Option<u32>) -> f64 {
+    match total {
         None => 0.0,
         Some(0) => 100.0,
-        Some(total) => {
-            let share = f64::from(progress.landed_count) / f64::from(total);
-            (share * 10_000.0).round() / 100.0
+        Some(total) => (f64::from(landed) * 10_000.0 / f64::from(total)).floor() / 100.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_whole_is_at_100_percent() {
+        let cases =
+            [(0, 3, "0"), (1, 3, "33.33"), (2, 3, "66.66"), (57, 100, "57"), (99_999, 100_000, "99.99")];
+        for (landed, total, expected) in cases {
+            assert_eq!(percent(landed, Some(total)).to_string(), expected, "{landed} of {total}");
         }
+        for total in [0, 1, 3, 100_000, u32::MAX] {
+            assert_eq!(percent(total, Some(total)).to_string(), "100", "{total}");
+        }
+        assert_eq!(percent(u32::MAX - 1, Some(u32::MAX)).to_string(), "99.99");
+        assert_eq!(percent(7, None).to_string(), "0");
     }
 }

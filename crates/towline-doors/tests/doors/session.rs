@@ -30,13 +30,13 @@ async fn the_documents_flow_goes_through() {
     200 OK
     content-type: application/json
 
-    {"part_number":3,"received":true,"size":2,"crc64nvme":"2106f4325fb4ab3d","progress":{"received_parts":2,"received_bytes":6,"contiguous_bytes":4,"percent":66.67}}
+    {"part_number":3,"received":true,"size":2,"crc64nvme":"2106f4325fb4ab3d","progress":{"received_parts":2,"received_bytes":6,"contiguous_bytes":4,"percent":66.66}}
     "#);
     assert_snapshot!(talk.say(format!("GET /upload/{FIRST}/status")).await, @r#"
     200 OK
     content-type: application/json
 
-    {"session_id":"00000000-0000-4000-8000-000000000001","filename":"video.mp4","total_parts":3,"completed_parts":[1,3],"status":"in_progress","progress_percent":66.67,"key":"video.mp4","file_size":10,"part_bytes":4,"received_bytes":6,"mode":"relayed","created_at":"2026-11-21T00:00:00.000Z","expires_at":"2026-11-28T00:00:00.000Z","receipt":null}
+    {"session_id":"00000000-0000-4000-8000-000000000001","filename":"video.mp4","total_parts":3,"completed_parts":[1,3],"status":"in_progress","progress_percent":66.66,"key":"video.mp4","file_size":10,"part_bytes":4,"received_bytes":6,"mode":"relayed","created_at":"2026-11-21T00:00:00.000Z","expires_at":"2026-11-28T00:00:00.000Z","receipt":null}
     "#);
     assert_snapshot!(talk.say(format!("POST /upload/{FIRST}/complete")).await, @r#"
     400 Bad Request

@@ -73,7 +73,8 @@ fn no_json(error: &serde_json::Error) -> Refused {
     bad_field("body", format!("is not JSON: it goes wrong in line {line}, column {column}"))
 }
 
-/// serde names such a field in its message only; the path ends at the object around it.
+/// serde names such a field in its message and nowhere else (the path ends at the object around it), so its words
+/// are read; a test notices when they change.
 fn missing_or_repeated(told: &str) -> Option<(&str, &'static str)> {
     let (told, problem) = match told.strip_prefix("missing field `") {
         Some(rest) => (rest, "is missing"),
@@ -82,7 +83,8 @@ fn missing_or_repeated(told: &str) -> Option<(&str, &'static str)> {
     told.split('`').next().map(|field| (field, problem))
 }
 
-/// What a field should have been, in our words: the library's are for programmers, and change.
+/// What a field should have been, in our words: the library's are for programmers. It says so in its message and
+/// nowhere else; words that are not known, because they changed, point to the documentation.
 fn wanted(told: &str) -> String {
     let expected = told.rsplit("expected ").next().unwrap_or_default();
     let wanted = match expected.split(" at line").next().unwrap_or_default() {
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn every_complaint_names_the_field() {
+    fn every_complaint_names_the_field_as_long_as_serde_keeps_its_words() {
         let cases = [
             ("{}", "size: is missing"),
             ("{\"size\":1,\"size\":1}", "size: is given twice"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::digest::{Algorithm, Digest};
+use crate::digest::Digest;
 use crate::key::{Key, KeyProblem};
 use crate::policy::Operation;
 use crate::upload::{PhaseName, UploadId};
@@ -41,8 +41,6 @@ pub enum Refusal {
     PartDigest { number: u32, declared: Digest, actual: Digest },
     #[error("File integrity check failed. Hash mismatch: {} was declared, {} arrived", show(.declared), show(.actual))]
     WholeDigest { declared: Digest, actual: Digest },
-    #[error("The {algorithm} that was sent after the body is missing or malformed")]
-    TrailerDigest { algorithm: Algorithm },
     #[error("Missing parts: {}{}", list(.first), if *.count > .first.len() as u64 { format!(" and {} more", .count - .first.len() as u64) } else { String::new() })]
     MissingParts { first: Vec<u32>, count: u64 },
     #[error("{landed_bytes} of {total_bytes} bytes have arrived")]
@@ -104,7 +102,6 @@ impl Refusal {
             Self::PartTooLarge { .. } => "part-too-large",
             Self::PartDigest { .. } => "part-digest",
             Self::WholeDigest { .. } => "whole-digest",
-            Self::TrailerDigest { .. } => "trailer-digest",
             Self::MissingParts { .. } => "missing-parts",
             Self::MissingBytes { .. } => "missing-bytes",
             Self::TotalUnknown => "total-unknown",

@@ -34,6 +34,7 @@ use crate::json::{KeyPath, empty};
 use crate::moment::http_date;
 use crate::problem;
 use crate::refused::{Refused, log_fault};
+use crate::settings::DoorKind;
 use conditions::{Current, Verdict};
 use range::Wanted;
 
@@ -42,7 +43,7 @@ pub(crate) struct Downloads;
 
 impl Door for Downloads {
     fn name(&self) -> &'static str {
-        "downloads"
+        DoorKind::Downloads.name()
     }
 
     fn routes(&self) -> OpenApiRouter<DoorState> {

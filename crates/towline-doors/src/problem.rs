@@ -115,7 +115,6 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::PartTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "The part is too large"),
         Refusal::PartDigest { .. } => (StatusCode::BAD_REQUEST, "The part is damaged"),
         Refusal::WholeDigest { .. } => (StatusCode::BAD_REQUEST, "The file is not the declared one"),
-        Refusal::TrailerDigest { .. } => (StatusCode::BAD_REQUEST, "The digest after the body is wrong"),
         Refusal::MissingParts { .. } => (StatusCode::BAD_REQUEST, "Parts are missing"),
         Refusal::MissingBytes { .. } => (StatusCode::BAD_REQUEST, "Bytes are missing"),
         Refusal::TotalUnknown => (StatusCode::BAD_REQUEST, "The size is not known yet"),

@@ -24,10 +24,6 @@ impl DoorKind {
             Self::Downloads => "downloads",
         }
     }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 /// How much of a refused request's body is read before its answer goes out: a browser reads an answer only after
@@ -73,18 +69,6 @@ impl Default for DoorSettings {
             json_wait: Duration::from_secs(30),
             watchers_max: 1024,
             download_cache: HeaderValue::from_static("private, no-cache"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_back() {
-        for kind in DoorKind::ALL {
-            assert_eq!(DoorKind::from_name(kind.name()), Some(kind));
         }
     }
 }

@@ -7,28 +7,25 @@ use tracing_subscriber::filter::Targets;
 use super::{Shown, Value, items, shown, text};
 
 /// One of a few words.
-pub(crate) trait Choice: Copy + PartialEq + 'static {
+pub(crate) trait Choice: Copy + 'static {
     const PLACEHOLDER: &'static str;
-    const ALL: &'static [(&'static str, Self)];
+    const ALL: &'static [Self];
 
-    fn name(self) -> &'static str {
-        let named = Self::ALL.iter().find(|(_, choice)| *choice == self);
-        named.expect("ALL holds every choice").0
-    }
+    fn name(self) -> &'static str;
 }
 
 impl<T: Choice> Value for T {
     const PLACEHOLDER: &'static str = <T as Choice>::PLACEHOLDER;
 
     fn allowed() -> String {
-        let names: Vec<&str> = T::ALL.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = T::ALL.iter().map(|choice| choice.name()).collect();
         names.join(", ")
     }
 
     fn read(raw: &toml::Value) -> Result<Self, String> {
         let text = text(raw)?;
-        let named = T::ALL.iter().find(|(name, _)| *name == text);
-        named.map(|(_, choice)| *choice).ok_or_else(|| format!("{text:?} is none of the choices"))
+        let named = T::ALL.iter().find(|choice| choice.name() == text);
+        named.copied().ok_or_else(|| format!("{text:?} is none of the choices"))
     }
 
     fn show(&self) -> Shown {
@@ -38,7 +35,14 @@ impl<T: Choice> Value for T {
 
 impl Choice for Existing {
     const PLACEHOLDER: &'static str = "WHAT";
-    const ALL: &'static [(&'static str, Self)] = &[("replace", Self::Replace), ("refuse", Self::Refuse)];
+    const ALL: &'static [Self] = &[Self::Replace, Self::Refuse];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Refuse => "refuse",
+        }
+    }
 }
 
 /// How logs are written.
@@ -52,13 +56,23 @@ pub(crate) enum LogFormat {
 
 impl Choice for LogFormat {
     const PLACEHOLDER: &'static str = "FORMAT";
-    const ALL: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+    const ALL: &'static [Self] = &[Self::Text, Self::Json];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 impl Choice for DoorKind {
     const PLACEHOLDER: &'static str = "DOOR";
-    const ALL: &'static [(&'static str, Self)] =
-        &[("session", Self::Session), ("downloads", Self::Downloads)];
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
 }
 
 /// What is logged.

@@ -25,7 +25,8 @@ pub(super) struct InitRequest {
     /// In bytes; 0 is fine.
     #[schema(example = 104_857_600)]
     pub(super) file_size: u64,
-    /// How large the parts are wished to be; the reply's `part_bytes` is what holds. 5 MiB when left out.
+    /// How large the parts are wished to be; the reply's `part_bytes` is what holds. The server's
+    /// `part_size` when left out.
     #[schema(minimum = 1, example = 5_242_880)]
     pub(super) chunk_size: Option<u64>,
     /// The digest of the whole file in hexadecimal, checked before the file becomes visible.

@@ -219,7 +219,7 @@ async fn a_declared_hash_is_checked_and_a_failed_upload_can_be_mended() {
 }
 
 #[tokio::test]
-async fn a_file_without_bytes_needs_no_part() {
+async fn a_file_without_bytes_needs_no_part_and_takes_none() {
     let talk = Talk::default();
     assert_snapshot!(talk.say("POST /upload/init\n\n{\"filename\":\"empty\",\"file_size\":0}").await, @r#"
     200 OK
@@ -227,6 +227,8 @@ async fn a_file_without_bytes_needs_no_part() {
 
     {"session_id":"00000000-0000-4000-8000-000000000001","total_parts":0,"key":"empty","part_bytes":5242880,"status":"in_progress","completed_parts":[],"expires_at":"2026-11-28T00:00:00.000Z","mode":"relayed","resumed":false}
     "#);
+    let part = talk.put(1, "").await;
+    assert!(part.starts_with("400") && part.contains("This file is empty: it has no parts"), "{part}");
     let completed = talk.say(format!("POST /upload/{FIRST}/complete")).await;
     assert!(completed.starts_with("200 OK"), "{completed}");
     assert_eq!(talk.house.store.object("empty").unwrap(), "");

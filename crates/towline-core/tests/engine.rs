@@ -73,7 +73,11 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Refusal {
 
 /// An engine over the house's store and catalog that fails where the fate is aimed.
 fn fated(house: &House) -> (Engine, Fate) {
-    let fate = Fate::new(1, Odds::default());
+    fated_by(house, Odds::default())
+}
+
+fn fated_by(house: &House, odds: Odds) -> (Engine, Fate) {
+    let fate = Fate::new(1, odds);
     let engine = Engine::new(Parts {
         store: Arc::new(FaultyStore::new(Arc::clone(&house.store) as Arc<dyn Store>, fate.clone())),
         catalog: Arc::new(FaultyCatalog::new(Arc::clone(&house.catalog) as Arc<dyn Catalog>, fate.clone())),
@@ -640,5 +644,28 @@ async fn a_body_under_way_is_a_sign_of_life() {
     sending.abort();
     while house.engine.sweep(Duration::from_hours(1)).await.unwrap().expired == 0 {
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_is_recorded_before_its_seat_is_free_even_when_its_client_is_gone() {
+    let house = House::default();
+    let (engine, _) = fated_by(&house, Odds { is_slow: 100, ..Odds::default() });
+    for gone_after_ms in (0..1200).step_by(4) {
+        let upload = begin(&house.engine, order(&format!("k{gone_after_ms}"), 4, 4)).await;
+        let leaving = send(&engine, upload.id, 1, "0123");
+        tokio::time::timeout(Duration::from_millis(gone_after_ms), leaving).await.ok();
+        let mut other_bytes = cut_body(["XX"]);
+        let other = engine.put_part(&me(), put(upload.id, 1), std::pin::pin!(&mut other_bytes)).await;
+        assert_eq!(refused(other), Refusal::BodyCut { got_bytes: 2 });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        for part in house.engine.parts(&me(), upload.id, (0, 9)).await.unwrap() {
+            let bytes = house.store.staged_bytes(&upload.place, (&part.mark, 0, 4)).unwrap();
+            assert_eq!(
+                digest(Algorithm::Crc64Nvme, &bytes),
+                Digest::of_crc64(part.crc64),
+                "{gone_after_ms} ms"
+            );
+        }
     }
 }

@@ -95,8 +95,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         drop(lease);
         landed",
         package: CORE,
-        tests: &["--test", "stories"],
-        dies: "every_story_ends_well",
+        tests: &["--test", "engine"],
+        dies: "a_part_is_recorded_before_its_seat_is_free_even_when_its_client_is_gone",
     },
     Mutant {
         name: "park a tail without a fact",

@@ -153,9 +153,12 @@ impl Store for DiskStore {
     }
 
     async fn write_part(&self, at: PartPlace<'_>, spot: Spot) -> Result<Box<dyn PartWriter>, Fault> {
-        let PartPlace { place, slot, size_bytes, lease } = at;
+        let PartPlace { place, slot, size_bytes, is_begun, lease } = at;
         let (disk, place) = (Arc::clone(&self.0), place.clone());
         blocking(move || {
+            if is_begun {
+                disk.staging.expect(&place)?;
+            }
             let opening = disk.staging.open_part(&place, slot, size_bytes, spot)?;
             let writer: Box<dyn PartWriter> = Box::new(DiskWriter::new(disk, place, opening, None, lease));
             Ok(writer)
@@ -164,7 +167,7 @@ impl Store for DiskStore {
     }
 
     async fn continue_part(&self, at: PartPlace<'_>, tail: &Tail) -> Result<Box<dyn PartWriter>, Fault> {
-        let PartPlace { place, slot, size_bytes: _, lease } = at;
+        let PartPlace { place, slot, size_bytes: _, is_begun: _, lease } = at;
         let (disk, place, tail) = (Arc::clone(&self.0), place.clone(), tail.clone());
         blocking(move || {
             let opening = disk.staging.reopen(&place, slot, &tail.mark)?;

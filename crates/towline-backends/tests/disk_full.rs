@@ -53,7 +53,7 @@ async fn land(store: &DiskStore, place: &Place, number: u32, bytes: &Bytes) -> R
     let id = UploadId::parse(&place.0).expect("places are named by uploads");
     let lease =
         Leases::default().take(id, Seat::Slot(number), Duration::from_secs(5)).await.expect("nobody has it");
-    let at = PartPlace { place, slot, size_bytes: Some(bytes.len() as u64), lease };
+    let at = PartPlace { place, slot, size_bytes: Some(bytes.len() as u64), is_begun: false, lease };
     let mut writer = store.write_part(at, Spot::Own).await?;
     for start in (0..bytes.len()).step_by(MIB / 8) {
         writer.write(bytes.slice(start..bytes.len().min(start + MIB / 8))).await?;

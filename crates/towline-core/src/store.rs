@@ -181,6 +181,9 @@ pub struct PartPlace<'a> {
     pub slot: Slot,
     /// How many bytes will come, where the client said so: free plans are placed by it.
     pub size_bytes: Option<u64>,
+    /// Something of this upload was acknowledged before. A store that does not have the place any more says so by a
+    /// fault: what was lost must not be glued over.
+    pub is_begun: bool,
     pub lease: Lease,
 }
 

@@ -74,6 +74,11 @@ impl Upload {
         self.progress.prefix_bytes + self.tail.as_ref().map_or(0, |tail| tail.size_bytes)
     }
 
+    /// Whether any of its bytes are acknowledged.
+    pub fn is_begun(&self) -> bool {
+        self.progress.landed_count > 0 || self.tail.is_some()
+    }
+
     /// Whether it is for this very file, as far as a client can say that beforehand.
     pub fn is_same_file(&self, key: &Key, total_bytes: Option<u64>, about: &About) -> bool {
         self.key == *key && self.plan.total_bytes() == total_bytes && self.about.declared == about.declared

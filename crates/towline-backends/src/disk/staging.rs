@@ -59,6 +59,12 @@ impl Staging {
         self.root.folder(name)?.ok_or_else(|| missing("a staging folder"))
     }
 
+    /// Whether the folder of a place that holds acknowledged bytes is still there: a fault if it is not, for a new
+    /// one would have holes where they were.
+    pub(super) fn expect(&self, place: &Place) -> Result<(), Fault> {
+        self.root.folder(name_of(place)?)?.map(drop).ok_or_else(|| missing("a staging folder"))
+    }
+
     /// Opens the file for a part, where the spot and the size allow: in place, on the grid, or one of its own.
     pub(super) fn open_part(
         &self,

@@ -193,7 +193,13 @@ impl Run<'_> {
         }
         let tail = upload.tail.clone().filter(|tail| tail.number == slot.number);
         self.upload = upload;
-        let at = PartPlace { place: &self.upload.place, slot, size_bytes: None, lease: lease.clone() };
+        let at = PartPlace {
+            place: &self.upload.place,
+            slot,
+            size_bytes: None,
+            is_begun: self.upload.is_begun(),
+            lease: lease.clone(),
+        };
         let writer = match &tail {
             Some(tail) => self.room.store.continue_part(at, tail).await,
             None => self.room.store.write_part(at, Spot::Own).await,

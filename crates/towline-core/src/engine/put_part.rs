@@ -80,6 +80,7 @@ impl Room {
             place: &fetched.upload.place,
             slot,
             size_bytes: put.size_bytes,
+            is_begun: fetched.upload.is_begun(),
             lease: lease.clone(),
         };
         let mut writer = self.store.write_part(at, spot).await.map_err(refuse_full)?;

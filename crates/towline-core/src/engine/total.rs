@@ -85,7 +85,13 @@ impl Room {
             return Ok(());
         };
         let slot = upload.plan.slot(u64::from(tail.number), &self.limits)?;
-        let at = PartPlace { place: &upload.place, slot, size_bytes: None, lease: lease.clone() };
+        let at = PartPlace {
+            place: &upload.place,
+            slot,
+            size_bytes: None,
+            is_begun: upload.is_begun(),
+            lease: lease.clone(),
+        };
         let writer = self.store.continue_part(at, tail).await.map_err(refuse_full)?;
         let mark = writer.land().await.map_err(refuse_full)?;
         let part = Part {

@@ -33,6 +33,7 @@ pub async fn run(store: Arc<dyn Store>, unit: usize) {
     suite.ranges_are_read_exactly().await;
     suite.discard_leaves_nothing_and_can_be_repeated().await;
     suite.parts_that_never_were_can_be_dropped().await;
+    suite.a_place_that_was_lost_is_not_begun_anew().await;
 }
 
 struct Suite {
@@ -110,7 +111,7 @@ impl Suite {
 
     async fn land(&self, place: &Place, slot: Slot, (bytes, spot): (&Bytes, Spot)) -> Part {
         let lease = self.lease(place, slot.number).await;
-        let at = PartPlace { place, slot, size_bytes: Some(bytes.len() as u64), lease };
+        let at = PartPlace { place, slot, size_bytes: Some(bytes.len() as u64), is_begun: false, lease };
         let mut writer = self.store.write_part(at, spot).await.expect("a part begins");
         write_all(&mut *writer, bytes).await;
         let mark = writer.land().await.expect("a part lands");
@@ -229,14 +230,14 @@ impl Suite {
         let half = new.slice(..self.unit / 2);
         for spot in [Spot::Own, Spot::Aside] {
             let lease = self.lease(&place, 1).await;
-            let at = PartPlace { place: &place, slot, size_bytes: None, lease };
+            let at = PartPlace { place: &place, slot, size_bytes: None, is_begun: false, lease };
             let mut writer = self.store.write_part(at, spot).await.expect("a part begins");
             write_all(&mut *writer, &half).await;
             drop(writer);
         }
         let landed = self.land(&place, slot, (&old, Spot::Own)).await;
         let lease = self.lease(&place, 1).await;
-        let at = PartPlace { place: &place, slot, size_bytes: None, lease };
+        let at = PartPlace { place: &place, slot, size_bytes: None, is_begun: false, lease };
         let mut writer = self.store.write_part(at, Spot::Aside).await.expect("a part begins");
         write_all(&mut *writer, &new).await;
         drop(writer);
@@ -252,7 +253,7 @@ impl Suite {
         let mut tail: Option<Tail> = None;
         for cut in cuts.windows(2) {
             let lease = self.lease(&place, 1).await;
-            let at = PartPlace { place: &place, slot, size_bytes: None, lease };
+            let at = PartPlace { place: &place, slot, size_bytes: None, is_begun: false, lease };
             let mut writer = match &tail {
                 Some(tail) => self.store.continue_part(at, tail).await,
                 None => self.store.write_part(at, Spot::Own).await,
@@ -383,6 +384,16 @@ impl Suite {
         assert!(self.store.survey(later, None, 10).await.expect("survey").is_empty());
         assert!(self.store.read(&key("discarded")).await.expect("a read").is_none());
         assert_eq!(self.object("elsewhere").await.0, content(13, 3));
+    }
+
+    async fn a_place_that_was_lost_is_not_begun_anew(&self) {
+        let place = self.open(24, "lost").await;
+        self.land(&place, self.even_slot(1, 9), (&content(24, 9), Spot::Own)).await;
+        self.store.discard(&place).await.expect("discard");
+        let lease = self.lease(&place, 2).await;
+        let slot = self.even_slot(2, 9);
+        let at = PartPlace { place: &place, slot, size_bytes: Some(9), is_begun: true, lease };
+        assert!(self.store.write_part(at, Spot::Own).await.is_err());
     }
 
     async fn parts_that_never_were_can_be_dropped(&self) {

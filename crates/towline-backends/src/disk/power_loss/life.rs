@@ -277,6 +277,7 @@ impl Lived {
             place: &self.place,
             slot: self.slot(number, store),
             size_bytes: (rng.u8(0..8) > 0).then_some(bytes.len() as u64),
+            is_begun: false,
             lease: Leases::default().take(self.id, Seat::Slot(number), WAIT).await.unwrap(),
         };
         let spot = if is_taken { Spot::Aside } else { Spot::Own };
@@ -326,7 +327,13 @@ impl Lived {
         let slot = self.slot(number, store);
         let size_bytes = self.wanted(number).len();
         let lease = Leases::default().take(self.id, Seat::Slot(number), WAIT).await.unwrap();
-        let at = PartPlace { place: &self.place, slot, size_bytes: Some(size_bytes as u64), lease };
+        let at = PartPlace {
+            place: &self.place,
+            slot,
+            size_bytes: Some(size_bytes as u64),
+            is_begun: false,
+            lease,
+        };
         let spot = if is_taken { Spot::Aside } else { Spot::Own };
         let mut writer = store.write_part(at, spot).await.unwrap();
         for frame in cut(&some_bytes(rng, size_bytes), rng) {
@@ -343,7 +350,7 @@ impl Lived {
         let parked = recorded.tail.filter(|(number, _)| *number == missing).map(|(_, landing)| landing);
         let slot = self.slot(missing, store);
         let lease = Leases::default().take(self.id, Seat::End, WAIT).await.unwrap();
-        let at = PartPlace { place: &self.place, slot, size_bytes: None, lease };
+        let at = PartPlace { place: &self.place, slot, size_bytes: None, is_begun: false, lease };
         let from = parked.as_ref().map_or(0, |tail| tail.bytes.len());
         let mut writer = match &parked {
             Some(landing) => {

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use towline_core::Refusal;
-use towline_core::catalog::Catalog;
 use towline_core::engine::{Created, Listing, Order, PutPart};
 use towline_core::key::{Key, KeyProblem};
 use towline_core::policy::{Existing, Operation, Policy, Principal};
-use towline_core::store::Store;
 use towline_core::testing::{House, body};
 use towline_core::upload::{About, Phase};
 

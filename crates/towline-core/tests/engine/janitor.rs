@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 use towline_core::Refusal;
-use towline_core::catalog::Catalog;
 use towline_core::key::Key;
-use towline_core::store::Store;
 use towline_core::testing::{House, stalled_body};
 use towline_core::upload::{Ending, Phase, UploadId};
 

@@ -10,7 +10,6 @@ mod send;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use towline_core::catalog::Catalog;
 use towline_core::clock::Clock;
 use towline_core::digest::{Algorithm, Digest, Digester};

@@ -5,8 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio_util::task::TaskTracker;
-use towline_core::catalog::Catalog;
-use towline_core::clock::Clock;
 use towline_core::digest::{Algorithm, Digest};
 use towline_core::engine::PutPart;
 use towline_core::policy::Policy;

@@ -194,10 +194,10 @@ impl Room {
         }
     }
 
-    /// Hides an upload from everybody but its owner and managers.
+    /// Hides an upload from everybody but its owner and managers, within the keys they may name.
     fn admit(who: &Principal, upload: &Upload) -> Result<(), Refusal> {
         let is_own = upload.owner == who.owner || who.may(Operation::Manage);
-        if !is_own {
+        if !is_own || !who.may_name(&upload.key) {
             return Err(Refusal::UploadNotFound(upload.id));
         }
         if !who.may(Operation::Upload) && !who.may(Operation::Manage) {

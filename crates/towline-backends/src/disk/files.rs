@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Advice, AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{Advice, AtFlags, Dir, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 use towline_core::error::{Fault, FaultKind};
 
@@ -356,6 +356,16 @@ impl File {
             }
             Ok(())
         })
+    }
+
+    /// Whether any of the first bytes were never written, as far as the file system can tell.
+    pub(super) fn has_hole_within(&self, size_bytes: u64) -> Result<bool, Fault> {
+        match rustix::fs::seek(&self.inner, SeekFrom::Hole(0)) {
+            Ok(hole) => Ok(hole < size_bytes),
+            // Nothing is there, or the file system does not know.
+            Err(Errno::NXIO | Errno::INVAL | Errno::OPNOTSUPP) => Ok(false),
+            Err(error) => Err(fault("looking for holes in a staging file", error)),
+        }
     }
 
     pub(super) fn resize(&self, size_bytes: u64) -> Result<(), Fault> {

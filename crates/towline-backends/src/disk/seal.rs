@@ -5,6 +5,7 @@
 //! without the first says that the object was visible: a repeated seal gives the same answer and
 //! leaves alone what the key may have become since.
 
+use towline_core::digest::Digester;
 use towline_core::error::{Fault, FaultKind};
 use towline_core::key::Key;
 use towline_core::store::{Place, Seal};
@@ -15,6 +16,11 @@ use super::completed::Completed;
 use super::files::{File, Folder};
 use super::position::{self, JOINING};
 use super::staging::{Staging, missing};
+
+/// What is at least this long holds a block of its own.
+const TWO_BLOCKS_BYTES: u64 = 2 * 4096;
+/// How much is read at once where content has to be compared.
+const READ_BYTES: usize = 1024 * 1024;
 
 pub(super) fn seal(
     staging: &Staging,
@@ -40,6 +46,10 @@ pub(super) fn seal(
         Base::Joined { file } => join(&folder, file, &assembly)?,
     };
     expect_bytes(&file, assembly.total_bytes, |has, wants| has == wants)?;
+    if has_small_parts(parts) || file.has_hole_within(assembly.total_bytes)? {
+        let file = folder.file_to_read(name)?.ok_or_else(|| missing("a staging file"))?;
+        expect_content(&file, parts)?;
+    }
     let kept = position::sealed(name);
     folder.remove_file(&kept)?;
     folder.link(name, &kept)?;
@@ -115,4 +125,30 @@ fn expect_bytes(file: &File, wants: u64, is_right: impl Fn(u64, u64) -> bool) ->
     }
     let what = format!("{has} bytes are there where {wants} were acknowledged");
     Err(Fault::new(FaultKind::Corrupt, "putting the parts together", what))
+}
+
+/// Whether a part that is missing would leave no hole, because its neighbours share its blocks.
+fn has_small_parts(parts: &[Part]) -> bool {
+    let neighbours = &parts[..parts.len().saturating_sub(1)];
+    neighbours.iter().any(|part| part.size_bytes < TWO_BLOCKS_BYTES)
+}
+
+/// Compares what is read with what landed. A part is written whole, also one of zeros, so a hole means that
+/// somebody took the file away or cut it short (or a file system that stores no zeros).
+fn expect_content(file: &File, parts: &[Part]) -> Result<(), Fault> {
+    let mut offset_bytes = 0;
+    for part in parts {
+        let mut digester = Digester::new([]);
+        while digester.size_bytes() < part.size_bytes {
+            let rest = part.size_bytes - digester.size_bytes();
+            let size_bytes = usize::try_from(rest).unwrap_or(usize::MAX).min(READ_BYTES);
+            digester.update(&file.read(offset_bytes + digester.size_bytes(), size_bytes)?);
+        }
+        if digester.finish().crc64 != part.crc64 {
+            let what = format!("part {} is not what was acknowledged", part.number);
+            return Err(Fault::new(FaultKind::Corrupt, "putting the parts together", what));
+        }
+        offset_bytes += part.size_bytes;
+    }
+    Ok(())
 }

@@ -64,6 +64,10 @@ async fn a_principal_stays_within_its_prefix_and_operations() {
     house.engine.create(&narrow, order("in/k", 4, 4)).await.unwrap();
     let outside = house.engine.create(&narrow, order("out/k", 4, 4)).await;
     assert_eq!(refused(outside), Refusal::Forbidden(Operation::Upload));
+    let wide = house.engine.create(&other("ann"), order("out/k", 4, 4)).await.unwrap().upload;
+    let hidden = Refusal::UploadNotFound(wide.id);
+    assert_eq!(refused(house.engine.status(&narrow, wide.id).await), hidden);
+    assert_eq!(refused(house.engine.abandon(&narrow, wide.id).await), hidden);
     let reader = Principal { operations: vec![Operation::Read], ..other("ann") };
     let refusal = refused(house.engine.create(&reader, order("k", 4, 4)).await);
     assert_eq!(refusal, Refusal::Forbidden(Operation::Upload));

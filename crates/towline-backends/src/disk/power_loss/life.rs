@@ -8,6 +8,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 use futures_util::{FutureExt as _, TryStreamExt as _, future};
 use towline_core::clock::Timestamp;
+use towline_core::digest::Digester;
 use towline_core::key::Key;
 use towline_core::lease::{Leases, Seat};
 use towline_core::plan::{Plan, Slot};
@@ -69,10 +70,12 @@ fn some_bytes(rng: &mut Rng, size: usize) -> Vec<u8> {
 }
 
 fn part(number: u32, landing: &Landing) -> Part {
+    let mut digester = Digester::new([]);
+    digester.update(&landing.bytes);
     Part {
         number,
         size_bytes: landing.bytes.len() as u64,
-        crc64: landing.bytes.iter().fold(u64::from(number), |sum, b| sum.wrapping_mul(31) ^ u64::from(*b)),
+        crc64: digester.finish().crc64,
         digests: Vec::new(),
         mark: landing.mark.clone(),
         landed_at: Timestamp::from_millis(0),

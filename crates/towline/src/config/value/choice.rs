@@ -2,7 +2,7 @@
 
 use towline_core::policy::Existing;
 use towline_doors::DoorKind;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Shown, Value, items, shown, text};
 
@@ -91,7 +91,10 @@ impl Value for LogLevel {
 
     fn read(raw: &toml::Value) -> Result<Self, String> {
         let text = text(raw)?;
-        let targets = text.parse().ok().filter(|_| !text.is_empty());
+        // A lone word that is no level would be taken for a module, and everything else fall silent.
+        let are_levels =
+            text.split(',').all(|item| item.contains('=') || item.parse::<LevelFilter>().is_ok());
+        let targets = text.parse().ok().filter(|_| are_levels && !text.is_empty());
         let targets = targets.ok_or_else(|| format!("{text:?} is not a level"))?;
         let text = text.to_owned();
         Ok(Self { text, targets })
@@ -149,7 +152,7 @@ mod tests {
         for raw in ["off", "info", "WARN", "info,towline_core=debug"] {
             assert!(LogLevel::read(&raw.into()).is_ok(), "{raw}");
         }
-        for raw in ["", "loud=very"] {
+        for raw in ["", "loud", "info,loud", "loud=very"] {
             assert!(LogLevel::read(&raw.into()).is_err(), "{raw}");
         }
     }

@@ -43,7 +43,10 @@ pub use tally::{Count, Tally};
 
 use finish::Sealing;
 
-/// More would only take the disk from each other.
+/// How often an operation begins again because another node claimed the upload meanwhile.
+const TRIES_MAX: usize = 3;
+
+/// How many seals read a whole file at once: more would only take the disk from each other.
 const VERIFYING_MAX: usize = 2;
 
 /// What an engine is made of.

@@ -201,10 +201,6 @@ impl Fault {
     pub fn kind(&self) -> FaultKind {
         self.kind
     }
-
-    pub fn doing(&self) -> &str {
-        &self.doing
-    }
 }
 
 #[cfg(test)]

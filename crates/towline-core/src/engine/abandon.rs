@@ -1,14 +1,11 @@
 //! Giving an upload up, by its owner or when its time is over. Asked for again it says the same.
 
 use super::tally::Count;
-use super::{Engine, Room};
+use super::{Engine, Room, TRIES_MAX};
 use crate::catalog::{Fact, Recorded};
 use crate::error::{Error, Refusal};
 use crate::policy::Principal;
 use crate::upload::{Ending, Phase, Upload, UploadId};
-
-/// How often it begins again because another node claimed the upload.
-const TRIES_MAX: usize = 3;
 
 impl Engine {
     /// Gives an upload up; one that is given up already is returned as it is.

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 
 use super::create::key_blocked;
 use super::tally::Count;
-use super::{Engine, Room, refuse_full};
+use super::{Engine, Room, TRIES_MAX, refuse_full};
 use crate::catalog::{Fact, Recorded};
 use crate::crc64::Joined;
 use crate::digest::{Digest, Digester};
@@ -26,9 +26,6 @@ pub(super) type Sealing = Shared<BoxFuture<'static, Result<Upload, Error>>>;
 const MISSING_NAMED_MAX: usize = 100;
 /// How many parts are read from the catalog at once.
 const PAGE: usize = 1000;
-/// How often a seal begins again because another node claimed the upload.
-const TRIES_MAX: usize = 3;
-
 impl Engine {
     /// Seals an upload and returns it with its receipt; an upload that is sealed already is returned as it is.
     pub async fn finish(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::admission::Intake;
 use super::tally::Count;
-use super::{Body, Engine, Room, refuse_full};
+use super::{Body, Engine, Room, TRIES_MAX, refuse_full};
 use crate::catalog::{Fact, Fetched, Recorded};
 use crate::digest::{Computed, Digest, Digester};
 use crate::error::{Error, Refusal};
@@ -16,9 +16,6 @@ use crate::plan::{Room as SlotRoom, Slot};
 use crate::policy::Principal;
 use crate::store::{Mark, PartPlace, PartWriter, Spot};
 use crate::upload::{Part, Progress, Upload, UploadId};
-
-/// How often a fact that came back stale is offered again under the newer epoch.
-const TRIES_MAX: usize = 3;
 
 /// What is said of a part before its bytes.
 #[derive(Clone, Debug)]

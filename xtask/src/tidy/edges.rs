@@ -1,4 +1,4 @@
-//! The crates stand in a diamond. An edge that is not in the list is an error, and so is one that is gone.
+//! The crates stand in a diamond, with the signatures below it. An edge that is not in the list is an error, and so is one that is gone.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,17 @@ use serde_json::Value;
 
 use super::Finding;
 
-const CRATES: [&str; 5] = ["towline", "towline-backends", "towline-core", "towline-doors", "xtask"];
-const EDGES: [(&str, &str); 5] = [
+const CRATES: [&str; 6] =
+    ["towline", "towline-backends", "towline-core", "towline-doors", "towline-sigv4", "xtask"];
+const EDGES: [(&str, &str); 8] = [
     ("towline", "towline-backends"),
     ("towline", "towline-core"),
     ("towline", "towline-doors"),
+    ("towline", "towline-sigv4"),
     ("towline-backends", "towline-core"),
+    ("towline-backends", "towline-sigv4"),
     ("towline-doors", "towline-core"),
+    ("towline-doors", "towline-sigv4"),
 ];
 /// Tests may use its doubles, its contracts and its stories.
 const OPEN_TO_TESTS: &str = "towline-core";
@@ -105,6 +109,8 @@ mod tests {
             ("towline-doors", "towline-backends", None),
             ("towline-backends", "towline-doors", Some("build")),
             ("towline-doors", "towline-backends", Some("dev")),
+            ("towline-core", "towline-sigv4", None),
+            ("towline-sigv4", "towline-core", None),
             ("xtask", "towline-core", None),
         ] {
             let found = findings(&house(from, &[(to, kind)]));

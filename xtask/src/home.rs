@@ -13,6 +13,9 @@ pub(crate) struct Home {
     pub root: PathBuf,
     /// Where tools and virtual environments are kept between runs.
     pub cache: PathBuf,
+    /// This very program, to be started again.
+    pub ourselves: PathBuf,
+    path: OsString,
     cargo: OsString,
     /// What the outer cargo said about the xtask package; see [`Home::cargo`].
     outer: Vec<OsString>,
@@ -31,7 +34,14 @@ impl Home {
             Path::new(&home).join(".cache/towline")
         };
         let cargo = variable("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        Ok(Self { root, cache, cargo, outer: variables_of_the_outer_package() })
+        let ourselves = std::env::current_exe().context("asking where this program is")?;
+        let path = variable("PATH").unwrap_or_default();
+        Ok(Self { root, cache, ourselves, path, cargo, outer: variables_of_the_outer_package() })
+    }
+
+    /// Where a program is that a shell would find by its name.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        std::env::split_paths(&self.path).map(|folder| folder.join(name)).find(|file| file.is_file())
     }
 
     /// The cargo that started us, in the root of the work tree. Build scripts of dependencies watch variables

@@ -11,6 +11,7 @@ mod server;
 mod session;
 mod soak;
 mod test;
+mod testbed;
 mod tidy;
 mod tools;
 
@@ -33,6 +34,11 @@ enum Command {
     Check(check::Args),
     /// Every test of every crate, with the clients from other languages that they need
     Test,
+    /// Starts the servers that tests want, prints the environment that names them, and keeps them until Ctrl-C
+    Testbed,
+    /// Owns the servers of the testbed until its stdin ends
+    #[command(hide = true)]
+    Keep(testbed::keeper::Args),
     /// Only the rules of the house that no other tool knows
     Tidy,
     /// Claims about speed, measured beside their floor
@@ -60,6 +66,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => check::run(&home, &args),
         Command::Test => test::run(&home),
+        Command::Testbed => testbed::run(&home),
+        Command::Keep(args) => testbed::keeper::run(&args),
         Command::Tidy => tidy::run(&home),
         Command::Bench(bench) => bench::run(&home, &bench),
         Command::Mutants(args) => mutants::run(&home, &args),

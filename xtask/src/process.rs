@@ -1,5 +1,6 @@
 //! Running other programs: what is run is shown, and a failure says what failed.
 
+use std::io;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -14,6 +15,11 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
         bail!("`{}` failed: {status}", text_of(command));
     }
     Ok(())
+}
+
+/// Runs a step whose chatter is progress: our own stdout may be read by a program.
+pub(crate) fn run_aside(command: &mut Command) -> anyhow::Result<()> {
+    run(command.stdout(io::stderr()))
 }
 
 /// Asks a program for an answer; its complaints go into the error.

@@ -18,9 +18,8 @@ const MIRRORS: [&str; 8] = [
     "static.crates.io",
     "registry.npmjs.org",
 ];
-/// What lock files may name.
-const PUBLIC_REGISTRIES: [&str; 2] =
-    ["registry+https://github.com/rust-lang/crates.io-index", "https://registry.npmjs.org/"];
+/// What cargo's lock file may name.
+const PUBLIC_REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn findings(source: &Source) -> Vec<Finding> {
     if source.path == OURSELVES {
@@ -29,8 +28,11 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
     let Some(text) = source.text() else {
         return Vec::new();
     };
-    if source.path.ends_with("Cargo.lock") || source.path.ends_with("package-lock.json") {
+    if source.path.ends_with("Cargo.lock") {
         return by_line(source, text, from_other_registry);
+    }
+    if source.path.ends_with("package-lock.json") {
+        return by_line(source, text, from_any_registry);
     }
     let mut findings = by_line(source, text, from_a_machine);
     if source.has_extension(&CODE) {
@@ -50,10 +52,16 @@ fn by_line(source: &Source, text: &str, rule: fn(&str) -> Option<String>) -> Vec
 }
 
 fn from_other_registry(line: &str) -> Option<String> {
-    let is_public = PUBLIC_REGISTRIES.iter().any(|registry| line.contains(registry));
-    let names_registry =
-        ["registry+", "sparse+", "git+", "\"resolved\""].iter().any(|word| line.contains(word));
-    (names_registry && !is_public).then(|| "a lock file names only the public registries".to_owned())
+    let names_registry = ["registry+", "sparse+", "git+"].iter().any(|word| line.contains(word));
+    (names_registry && !line.contains(PUBLIC_REGISTRY))
+        .then(|| "a lock file names only the public registry".to_owned())
+}
+
+/// A package that is resolved to a folder of ours names none.
+fn from_any_registry(line: &str) -> Option<String> {
+    (line.contains("\"resolved\"") && line.contains("://")).then(|| {
+        "npm's lock file names no registry: set omit-lockfile-registry-resolved=true in .npmrc".to_owned()
+    })
 }
 
 fn from_a_machine(line: &str) -> Option<String> {
@@ -107,9 +115,19 @@ mod tests {
             (".npmrc", "registry=http://10.0.0.1/", "registry=http"),
             (".cargo/config.toml", "replace-with = \"mirror\"", "replace-with"),
             ("requirements.txt", "--index-url http://10.0.0.1/", "index-url"),
-            ("Cargo.lock", "source = \"sparse+http://10.0.0.1/\"", "public registries"),
-            ("Cargo.lock", "source = \"git+https://example.com/a\"", "public registries"),
-            ("web/package-lock.json", "\"resolved\": \"http://10.0.0.1/a.tgz\"", "public registries"),
+            ("Cargo.lock", "source = \"sparse+http://10.0.0.1/\"", "public registry"),
+            ("Cargo.lock", "source = \"git+https://example.com/a\"", "public registry"),
+            ("web/package-lock.json", "\"resolved\": \"http://10.0.0.1/a.tgz\"", "names no registry"),
+            (
+                "web/package-lock.json",
+                "\"resolved\": \"https://registry.npmjs.org/a.tgz\"",
+                "names no registry",
+            ),
+            (
+                "web/package-lock.json",
+                "\"resolved\": \"git+ssh://git@example.com/a.git\"",
+                "names no registry",
+            ),
             ("src/a.rs", "use super::*;", "by name"),
             ("src/a.rs", "pub(crate) use a::{*};", "by name"),
         ] {
@@ -126,7 +144,8 @@ mod tests {
             ("docs/a.md", "what is left to do: TODO lists"),
             ("docs/a.md", "/etc/towline.toml and docs/work/plan.md and ~/home/x"),
             ("Cargo.lock", "source = \"registry+https://github.com/rust-lang/crates.io-index\""),
-            ("web/package-lock.json", "\"resolved\": \"https://registry.npmjs.org/a/-/a-1.0.0.tgz\""),
+            ("web/package-lock.json", "\"resolved\": \"generations/uppy5\","),
+            ("web/package-lock.json", "\"url\": \"https://example.com/funding\""),
             ("src/a.rs", "#[cfg(test)]\nmod tests {\n    use super::*;\n}"),
             ("tests/a.rs", "let x = a * b;"),
             ("crates/a/tests/b.rs", "use super::*;"),

@@ -45,8 +45,10 @@ impl Tools {
             lock.lock().context("locking the cache")?;
         }
         let (_, has_garage) = garage::find(home);
-        let programs =
-            apt::bring(home, if has_garage { &[] } else { &[("cc", "gcc"), ("pkg-config", "pkg-config")] })?;
+        let programs = apt::bring(
+            home,
+            if has_garage { &[] } else { &[("cc", "build-essential"), ("pkg-config", "pkg-config")] },
+        )?;
         Ok(Self {
             swift_python: venv::make(home, &programs.python, "swift")?,
             python: venv::make(home, &programs.python, "clients")?,

@@ -10,6 +10,8 @@ use crate::home::Home;
 use crate::process::{run_aside, stdout_of};
 use crate::say;
 
+/// The oldest Node that the locked packages run on.
+const NODE_OLDEST: u32 = 20;
 /// What the browser is called by those who ship it.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -51,9 +53,18 @@ pub(super) fn bring(home: &Home, extra: &[(&str, &str)]) -> anyhow::Result<Progr
         })?,
         rclone: program("rclone")?,
         chromium: browser(home).context("no Chromium is on PATH, and apt-get brought none")?,
-        node: program("node")?,
+        node: fitting(program("node")?)?,
         npm: program("npm")?,
     })
+}
+
+fn fitting(node: PathBuf) -> anyhow::Result<PathBuf> {
+    let version = stdout_of(Command::new(&node).arg("--version"))?;
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < NODE_OLDEST) {
+        bail!("node on PATH is {}: please install Node {NODE_OLDEST} or newer, with npm", version.trim());
+    }
+    Ok(node)
 }
 
 fn browser(home: &Home) -> Option<PathBuf> {

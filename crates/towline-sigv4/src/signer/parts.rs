@@ -11,7 +11,7 @@ use crate::moment::Moment;
 use crate::{canonical, encode};
 
 pub(super) const SIGNATURE_PARAMETER: &str = "&X-Amz-Signature=";
-const NUMBER: &str = "partNumber";
+const NUMBER: &str = "&partNumber=";
 /// More digits than a part number has.
 const NUMBER_BYTES: usize = 10;
 
@@ -31,23 +31,20 @@ pub struct PartUrls {
 
 impl PartUrls {
     pub(super) fn new(signer: &Signer, draft: &Draft<'_>, target: &Target<'_>, upload_id: &str) -> Self {
-        // The number's place in the sorted query is between the names that sort before it and those after it.
-        let pairs = || draft.pairs(target.query).chain([("uploadId", upload_id)]);
-        let mut before = canonical::query(pairs().filter(|(name, _)| *name < NUMBER));
-        before.push('&');
-        before.push_str(NUMBER);
-        before.push('=');
-        let mut after = canonical::query(pairs().filter(|(name, _)| *name > NUMBER));
-        after.insert(0, '&');
+        let pairs = draft.pairs(target.query).chain([("partNumber", ""), ("uploadId", upload_id)]);
+        let query = canonical::query(pairs);
+        // The names of the signature's own parameters sort before it, that of the upload after it.
+        let at = query.find(NUMBER).expect("the number is in the query") + NUMBER.len();
+        let (before, after) = query.split_at(at);
 
         let path = encode::encode_path(target.path);
-        let whole = draft.canonical(target.method, &path, &before).text();
+        let whole = draft.canonical(target.method, &path, before).text();
         let front_bytes = target.method.len() + 1 + path.len() + 1 + before.len();
-        let tail = [&after, &whole[front_bytes..]].concat();
+        let tail = [after, &whole[front_bytes..]].concat();
         let moment = draft.moment;
         Self {
-            front: [target.origin.as_str(), &path, "?", &before].concat(),
-            back: after + SIGNATURE_PARAMETER,
+            front: [target.origin.as_str(), &path, "?", before].concat(),
+            back: [after, SIGNATURE_PARAMETER].concat(),
             hashed: Sha256::new_with_prefix(&whole[..front_bytes]),
             tail,
             keyed: Self::keyed(signer, moment),

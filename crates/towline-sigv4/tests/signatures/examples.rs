@@ -1,38 +1,14 @@
-//! The examples that AWS publishes, signed and verified.
+//! The examples that AWS publishes, signed and verified; those of bodies in chunks stand beside the other chunks.
 
 use std::time::Duration;
 
-use towline_sigv4::{
-    Chunking, Chunks, Claim, Credentials, Means, Moment, Origin, Payload, Request, Rules, Secret, Signer,
-    Target,
-};
+use towline_sigv4::{Claim, Means, Origin, Payload, Request, Target};
+
+use crate::{moment, rules, signer, verify};
 
 const HOST: &str = "examplebucket.s3.amazonaws.com";
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const WELCOME: &str = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
-
-fn signer() -> Signer {
-    let credentials = Credentials {
-        access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-        secret_key: Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
-        session_token: None,
-    };
-    Signer::new(credentials, "us-east-1")
-}
-
-fn moment() -> Moment {
-    Moment::parse("20130524T000000Z").expect("a moment")
-}
-
-fn rules() -> Rules<'static> {
-    Rules { region: "us-east-1", now: moment(), skew: Duration::from_mins(15), key_days: 0 }
-}
-
-fn verify(request: &Request<'_>) -> Claim {
-    let claim = Claim::find(request).expect("a claim").expect("the request is signed");
-    claim.verify(&rules(), &signer().key(claim.scope.day), request).expect("what AWS signed is believed");
-    claim
-}
 
 /// Signs the example, compares the signature, and verifies the request that comes of it.
 fn example(target: &Target<'_>, raw: (&str, &str), digest: &str, signature: &str) {
@@ -99,97 +75,6 @@ fn a_signed_url() {
     let claim = verify(&request);
     assert_eq!((claim.means, claim.expires), (Means::Query, Some(Duration::from_hours(24))));
     assert_eq!(claim.payload(&request), Ok(Payload::Unsigned));
-}
-
-/// 66,560 times the letter a, in chunks of 65,536, 1,024 and 0 bytes.
-fn body(signatures: [&str; 3], rest: &str) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (bytes, signature) in [65_536, 1024, 0].into_iter().zip(signatures) {
-        body.extend_from_slice(format!("{bytes:x};chunk-signature={signature}\r\n").as_bytes());
-        body.extend(vec![b'a'; bytes]);
-        if bytes > 0 {
-            body.extend_from_slice(b"\r\n");
-        }
-    }
-    body.extend_from_slice(rest.as_bytes());
-    body
-}
-
-fn chunked(headers: &[(&str, &str)], chunking: Chunking, body: &[u8]) -> Vec<(String, String)> {
-    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let path = "/examplebucket/chunkObject.txt";
-    let request = Request { method: "PUT", path, query: "", headers: &headers, hosts: &["s3.amazonaws.com"] };
-    let claim = verify(&request);
-    assert_eq!(claim.payload(&request), Ok(Payload::Chunked(chunking)));
-    let mut chunks = Chunks::new(chunking, &claim, &signer().key(claim.scope.day));
-    let mut payload = Vec::new();
-    for piece in body.chunks(1000) {
-        let mut frame = bytes::Bytes::copy_from_slice(piece);
-        while let Some(data) = chunks.decode(&mut frame).expect("chunks") {
-            payload.extend_from_slice(&data);
-        }
-    }
-    assert!(payload == vec![b'a'; 66_560], "{} bytes", payload.len());
-    chunks.finish().expect("the end")
-}
-
-#[test]
-fn a_body_in_signed_chunks() {
-    let authorization = concat!(
-        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,",
-        "SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;",
-        "x-amz-decoded-content-length;x-amz-storage-class,",
-        "Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
-    );
-    let headers = [
-        ("x-amz-date", "20130524T000000Z"),
-        ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
-        ("authorization", authorization),
-        ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
-        ("content-encoding", "aws-chunked"),
-        ("x-amz-decoded-content-length", "66560"),
-        ("content-length", "66824"),
-    ];
-    let signatures = [
-        "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
-        "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
-        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
-    ];
-    let body = body(signatures, "\r\n");
-    assert_eq!(body.len(), 66_824);
-    assert_eq!(chunked(&headers, Chunking::Signed, &body), []);
-}
-
-#[test]
-fn a_body_in_signed_chunks_with_a_signed_trailer() {
-    let authorization = concat!(
-        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,",
-        "SignedHeaders=content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;",
-        "x-amz-storage-class;x-amz-trailer,",
-        "Signature=106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"
-    );
-    let headers = [
-        ("x-amz-date", "20130524T000000Z"),
-        ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
-        ("authorization", authorization),
-        ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
-        ("content-encoding", "aws-chunked"),
-        ("x-amz-decoded-content-length", "66560"),
-        ("x-amz-trailer", "x-amz-checksum-crc32c"),
-    ];
-    let signatures = [
-        "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
-        "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
-        "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
-    ];
-    let trailers = concat!(
-        "x-amz-checksum-crc32c:sOO8/Q==\r\n",
-        "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n"
-    );
-    assert_eq!(
-        chunked(&headers, Chunking::SignedTrailer, &body(signatures, trailers)),
-        [("x-amz-checksum-crc32c".to_owned(), "sOO8/Q==".to_owned())]
-    );
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub enum Fact {
     PartLanded(Part),
     /// A tail became durable; it replaces the one before.
     TailParked(Tail),
+    /// The landing of this number and mark is not wanted or not there any more. Recorded while the upload takes parts;
+    /// a repeat when another or none is recorded.
+    PartLost(u32, Mark),
     TotalDeclared(u64),
     /// From now on no parts are taken.
     SealBegun,

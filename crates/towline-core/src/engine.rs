@@ -7,9 +7,13 @@ mod abandon;
 mod admission;
 mod append;
 mod create;
+mod direct;
 mod finish;
 mod janitor;
+mod listed;
 mod look;
+mod objects;
+mod put_object;
 mod put_part;
 mod tally;
 mod total;
@@ -37,7 +41,9 @@ use crate::upload::{Upload, UploadId};
 pub use append::{Append, Appended};
 pub use create::{Created, Cut, Order};
 pub use janitor::Swept;
+pub use listed::Claimed;
 pub use look::{Download, Listing};
+pub use objects::{Found, FoundPage};
 pub use put_part::{Landed, PutPart};
 pub use tally::{Count, Tally};
 
@@ -143,6 +149,11 @@ impl Engine {
         self.0.clock.now()
     }
 
+    /// An id that nothing has yet, for doors that make up names.
+    pub fn fresh_id(&self) -> UploadId {
+        self.0.ids.fresh()
+    }
+
     pub fn tally(&self) -> &Tally {
         &self.0.tally
     }
@@ -225,6 +236,7 @@ impl Room {
         let lives_on = match &fact {
             Fact::PartLanded(_)
             | Fact::TailParked(_)
+            | Fact::PartLost(..)
             | Fact::TotalDeclared(_)
             | Fact::SealBegun
             | Fact::Disputed

@@ -43,6 +43,10 @@ pub enum Refusal {
     WholeDigest { declared: Digest, actual: Digest },
     #[error("Missing parts: {}{}", list(.first), if *.count > .first.len() as u64 { format!(" and {} more", .count - .first.len() as u64) } else { String::new() })]
     MissingParts { first: Vec<u32>, count: u64 },
+    #[error("Part {number} is not the one that landed: its ETag is another")]
+    PartTag { number: u64 },
+    #[error("Part {number} has {got_bytes} bytes, every part but the last needs at least {needed_bytes}")]
+    PartTooSmall { number: u32, got_bytes: u64, needed_bytes: u64 },
     #[error("{landed_bytes} of {total_bytes} bytes have arrived")]
     MissingBytes { landed_bytes: u64, total_bytes: u64 },
     #[error("The total size has not been declared yet")]
@@ -103,6 +107,8 @@ impl Refusal {
             Self::PartDigest { .. } => "part-digest",
             Self::WholeDigest { .. } => "whole-digest",
             Self::MissingParts { .. } => "missing-parts",
+            Self::PartTag { .. } => "part-tag",
+            Self::PartTooSmall { .. } => "part-too-small",
             Self::MissingBytes { .. } => "missing-bytes",
             Self::TotalUnknown => "total-unknown",
             Self::TotalConflict { .. } => "total-conflict",

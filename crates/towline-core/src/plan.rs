@@ -6,6 +6,9 @@ use crate::store::Limits;
 /// S3's highest part number; a free plan knows no other end.
 pub const FREE_NUMBER_MAX: u32 = 10_000;
 
+/// The least that S3 takes for every part of a free plan but the last.
+pub const FREE_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+
 /// How one file is cut into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Plan {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::key::Key;
+use crate::plan::FREE_PART_BYTES_MIN;
 
 /// Bounds and habits of the engine.
 #[derive(Clone, Debug)]
@@ -26,6 +27,19 @@ pub struct Policy {
     pub admission_wait: Duration,
     /// What happens when the key of a finished upload already names a file.
     pub existing: Existing,
+    /// Which way the bytes go, where the store leaves the choice.
+    pub transfer: Transfer,
+    /// The least that every part but the last has where clients cut as they like.
+    pub free_part_bytes_min: u64,
+}
+
+/// Which way bytes go from the client to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// By signed URLs, past this server.
+    Direct,
+    /// Through this server.
+    Relayed,
 }
 
 /// What to do about a file that is already there.
@@ -49,6 +63,8 @@ impl Default for Policy {
             bodies_max: 1024,
             admission_wait: Duration::from_secs(10),
             existing: Existing::Replace,
+            transfer: Transfer::Direct,
+            free_part_bytes_min: FREE_PART_BYTES_MIN,
         }
     }
 }
@@ -60,17 +76,20 @@ pub enum Operation {
     Upload,
     /// Read finished files.
     Read,
+    /// Remove finished files.
+    Delete,
     /// See and touch the uploads of everybody.
     Manage,
 }
 
 impl Operation {
-    pub const ALL: [Self; 3] = [Self::Upload, Self::Read, Self::Manage];
+    pub const ALL: [Self; 4] = [Self::Upload, Self::Read, Self::Delete, Self::Manage];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
             Self::Read => "read",
+            Self::Delete => "delete",
             Self::Manage => "manage",
         }
     }
@@ -104,6 +123,11 @@ impl Principal {
 
     pub fn may(&self, operation: Operation) -> bool {
         self.operations.contains(&operation)
+    }
+
+    /// Whether files that nobody uploaded through here are this caller's: those under a prefix of their own are.
+    pub fn owns_unknown(&self) -> bool {
+        !self.key_prefix.is_empty()
     }
 
     pub fn may_name(&self, key: &Key) -> bool {

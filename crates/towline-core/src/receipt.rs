@@ -17,7 +17,8 @@ pub enum Voucher {
 pub struct Receipt {
     pub size_bytes: u64,
     pub part_count: u32,
-    pub crc64: u64,
+    /// Of the whole, where the parts' own are known.
+    pub crc64: Option<u64>,
     pub voucher: Voucher,
     /// The whole-file digest the client declared, once it was found to be true.
     pub verified: Option<Digest>,
@@ -25,5 +26,7 @@ pub struct Receipt {
     pub location: String,
     /// The store's word for this very content under the key; another content has another version.
     pub version: String,
+    /// How S3 names this content (`ETag`).
+    pub tag: Option<String>,
     pub sealed_at: Timestamp,
 }

@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use crate::error::{Fault, Refusal};
 use crate::key::Key;
 use crate::lease::Lease;
 use crate::plan::Slot;
-use crate::upload::{Part, Tail, UploadId};
+use crate::upload::{About, Part, Tail, Upload, UploadId};
 
 /// What a store can hold, as data. Plans are negotiated within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub struct Obstacle {
 pub enum Seal {
     Sealed(SealedObject),
     Blocked(Obstacle),
+    /// The store does not have these parts any more as their marks say. Nothing became visible.
+    Changed(Vec<u32>),
 }
 
 /// An object as the store knows it.
@@ -90,6 +94,25 @@ pub struct SealedObject {
     pub location: String,
     /// Differs between different contents under the same key.
     pub version: String,
+    /// How S3 names this content, where the store does.
+    pub tag: Option<String>,
+}
+
+/// An object as it stands in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub key: Key,
+    pub size_bytes: u64,
+    pub version: String,
+    pub modified_at: Timestamp,
+}
+
+/// Whose a place is, as far as the store can say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Upload(UploadId),
+    /// An upload of this key.
+    Key(Key),
 }
 
 /// An object that can be read.
@@ -122,7 +145,8 @@ pub trait ObjectReader: Send + Sync {
 ///
 /// The promises, each tested by the contract suite:
 /// * What [`PartWriter::land`] or [`PartWriter::park`] returned for survives power loss, with its folder.
-/// * Bytes of a slot are never changed by a writer with [`Spot::Aside`], nor by one that is dropped.
+/// * Bytes of a slot are never changed by a writer that is dropped, nor by one with [`Spot::Aside`] that has not
+///   landed. Where a landing replaces the one before (a part on S3), the older mark is `Changed` at the seal.
 /// * `seal` makes the object visible whole or not at all; again gives the same answer and changes nothing, not even
 ///   when the object was replaced meanwhile. An object that is replaced is replaced in one step. Until the engine
 ///   says `discard`, what a crashed `seal` needs to go on stays.
@@ -133,7 +157,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn limits(&self) -> Limits;
 
     /// Makes room for an upload, or says what is in the way of its key.
-    async fn open(&self, id: UploadId, key: &Key) -> Result<Opened, Fault>;
+    async fn open(&self, id: UploadId, key: &Key, about: &About) -> Result<Opened, Fault>;
 
     /// Begins a part. The writer keeps the lease for as long as any write of its can be under way.
     async fn write_part(&self, at: PartPlace<'_>, spot: Spot) -> Result<Box<dyn PartWriter>, Fault>;
@@ -152,6 +176,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Makes the object visible under its key. `parts` are all parts, ascending.
     async fn seal(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<Seal, Fault>;
 
+    /// Whether a `seal` of these parts has made the object visible, even if nobody was told.
+    async fn is_sealed(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<bool, Fault>;
+
+    /// How a client names a landed part when it finishes: `ETag` on S3.
+    fn part_tag(&self, part: &Part) -> String {
+        part.tag()
+    }
+
     /// Removes what is left of a place.
     async fn discard(&self, place: &Place) -> Result<(), Fault>;
 
@@ -162,7 +194,7 @@ pub trait Store: Send + Sync + fmt::Debug {
         before: Timestamp,
         after: Option<&Place>,
         limit: usize,
-    ) -> Result<Vec<(Place, UploadId)>, Fault>;
+    ) -> Result<Vec<(Place, Holder)>, Fault>;
 
     /// Whether something is visible under the key.
     async fn has(&self, key: &Key) -> Result<bool, Fault>;
@@ -170,8 +202,67 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Opens the object under a key.
     async fn read(&self, key: &Key) -> Result<Option<Object>, Fault>;
 
+    /// Objects whose key starts with `prefix` and comes after `after`, ascending by the bytes of their keys, at most
+    /// `limit`. Less than that means that there are no more.
+    async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, Fault>;
+
+    /// Removes the object under a key. Again, or where nothing is, is fine.
+    async fn remove(&self, key: &Key) -> Result<(), Fault>;
+
     /// Whether the store can be written to now.
     async fn check(&self) -> Result<(), Fault>;
+
+    /// How clients can carry bytes to the store themselves, where they can.
+    fn direct(&self) -> Option<&dyn Direct> {
+        None
+    }
+}
+
+/// A store that clients reach by signed URLs.
+#[async_trait]
+pub trait Direct: Send + Sync {
+    /// Signs with the credentials of this moment.
+    async fn signer(&self) -> Result<Arc<dyn Signer>, Fault>;
+
+    /// The parts that have landed with numbers above `after`, ascending, a page of the store's own size; empty at the
+    /// end. Nothing when the store does not know the place (any more). Vouched for by the store.
+    async fn parts(&self, place: &Place, after: u32) -> Result<Option<Vec<Part>>, Fault>;
+}
+
+/// How long a signed URL holds, and from when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    pub from: Timestamp,
+    pub lasts: Duration,
+}
+
+/// A form that a page posts with a file in its last field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    pub url: String,
+    pub fields: Vec<(String, String)>,
+}
+
+/// Makes URLs that carry bytes for whoever has them. Signing is computing: no IO, 100,000 parts a second.
+pub trait Signer: Send + Sync {
+    /// The URL of each part, by number. What all have in common is computed once.
+    fn part_urls(&self, upload: &Upload, validity: Validity) -> Box<dyn Fn(u32) -> String + Send + Sync>;
+
+    /// Where a whole file is PUT; the content type, when given, must be sent with it.
+    fn put_url(&self, key: &Key, content_type: Option<&str>, validity: Validity) -> String;
+
+    /// Where an object is read; it comes with this `Content-Disposition`.
+    fn get_url(&self, key: &Key, disposition: Option<&str>, validity: Validity) -> String;
+
+    /// What a page posts a whole file of up to `size_bytes_max` with.
+    fn form(&self, key: &Key, about: &About, size_bytes_max: u64, validity: Validity) -> Form;
+
+    /// The object's address, without a signature.
+    fn location(&self, key: &Key) -> String;
+
+    fn bucket(&self) -> &str;
+
+    fn region(&self) -> &str;
 }
 
 /// Where a part goes and the right to write there.

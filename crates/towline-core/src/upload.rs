@@ -4,10 +4,10 @@
 use std::fmt;
 
 use crate::clock::Timestamp;
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 use crate::key::Key;
 use crate::plan::Plan;
-use crate::receipt::Receipt;
+use crate::receipt::{Receipt, Voucher};
 use crate::store::{Mark, Place};
 
 /// Names an upload; written as a UUID. Whoever knows it still has to be its owner.
@@ -208,17 +208,35 @@ pub struct Progress {
 pub struct Part {
     pub number: u32,
     pub size_bytes: u64,
-    pub crc64: u64,
+    /// Always known of bytes that passed through here.
+    pub crc64: Option<u64>,
     /// Digests a client declared for it and that were found true (an S3 `ETag` needs the MD5).
     pub digests: Vec<Digest>,
     pub mark: Mark,
+    pub voucher: Voucher,
     pub landed_at: Timestamp,
 }
 
 impl Part {
-    /// Whether two landings of one slot hold the same content.
+    /// Whether two landings of one slot are known to hold the same content.
     pub fn is_same_content(&self, other: &Self) -> bool {
-        self.size_bytes == other.size_bytes && self.crc64 == other.crc64
+        let is_same = match (self.crc64, other.crc64) {
+            (Some(own), Some(others)) => own == others,
+            (_, _) => self.mark == other.mark,
+        };
+        is_same && self.size_bytes == other.size_bytes
+    }
+
+    pub fn md5(&self) -> Option<&Digest> {
+        self.digests.iter().find(|digest| digest.algorithm() == Algorithm::Md5)
+    }
+
+    /// Names the content as S3 would: by its MD5, else by what is known of it in the same form.
+    pub fn tag(&self) -> String {
+        match self.md5() {
+            Some(md5) => md5.to_hex(),
+            None => format!("{:016x}{:016x}", self.crc64.unwrap_or_default(), self.size_bytes),
+        }
     }
 }
 

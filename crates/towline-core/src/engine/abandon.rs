@@ -63,7 +63,7 @@ impl Room {
     /// that, because what it had is broken, there is nothing to go on with.
     async fn take_back_seal(&self, upload: &Upload) -> Result<(), Error> {
         let is_visible = match self.all_parts(upload).await {
-            Ok(parts) => matches!(self.store.read_parts(&upload.place, &parts).await, Ok(None)),
+            Ok(parts) => matches!(self.store.is_sealed(&upload.place, &upload.key, &parts).await, Ok(true)),
             Err(_) => false,
         };
         if is_visible {

@@ -15,6 +15,7 @@ use crate::error::{Error, Refusal};
 use crate::lease::{Lease, Seat};
 use crate::plan::{Plan, Slot};
 use crate::policy::Principal;
+use crate::receipt::Voucher;
 use crate::store::{PartPlace, PartWriter, Spot};
 use crate::upload::{Part, Tail, Upload, UploadId};
 
@@ -240,7 +241,15 @@ impl Run<'_> {
         let mark = writer.land().await.map_err(refuse_full)?;
         let landed_at = self.room.clock.now();
         let number = slot.number;
-        let part = Part { number, size_bytes, crc64, digests: Vec::new(), mark, landed_at };
+        let part = Part {
+            number,
+            size_bytes,
+            crc64: Some(crc64),
+            digests: Vec::new(),
+            mark,
+            voucher: Voucher::Towline,
+            landed_at,
+        };
         self.keep(Fact::PartLanded(part), lease).await
     }
 
@@ -277,7 +286,8 @@ impl Run<'_> {
                         self.room.tally.add(Count::BytesLanded, part.size_bytes);
                     }
                     Fact::TailParked(tail) => self.upload.tail = Some(tail),
-                    Fact::TotalDeclared(_)
+                    Fact::PartLost(..)
+                    | Fact::TotalDeclared(_)
                     | Fact::SealBegun
                     | Fact::Disputed
                     | Fact::SealUndone
@@ -323,6 +333,7 @@ fn number_of(fact: &Fact) -> u32 {
     match fact {
         Fact::PartLanded(part) => part.number,
         Fact::TailParked(tail) => tail.number,
+        Fact::PartLost(number, _) => *number,
         Fact::TotalDeclared(_)
         | Fact::SealBegun
         | Fact::Disputed

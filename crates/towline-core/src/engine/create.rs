@@ -6,7 +6,7 @@ use crate::catalog::{Handle, Inserted};
 use crate::error::{Error, Refusal};
 use crate::key::Key;
 use crate::plan::Plan;
-use crate::policy::{Existing, Operation, Principal};
+use crate::policy::{Existing, Principal};
 use crate::store::{Obstacle, Opened};
 use crate::upload::{About, Epoch, Phase, Progress, Upload};
 
@@ -64,7 +64,7 @@ impl Engine {
         }
         let plan = room.plan(&order)?;
         let id = room.ids.fresh();
-        let place = match room.store.open(id, &order.key).await.map_err(refuse_full)? {
+        let place = match room.store.open(id, &order.key, &order.about).await.map_err(refuse_full)? {
             Opened::At(place) => place,
             Opened::Blocked(obstacle) => return Err(key_blocked(order.key, obstacle).into()),
         };
@@ -89,15 +89,7 @@ impl Engine {
 
 impl Room {
     fn check(&self, who: &Principal, order: &Order) -> Result<(), Refusal> {
-        if !who.may(Operation::Upload) || !who.may_name(&order.key) {
-            return Err(Refusal::Forbidden(Operation::Upload));
-        }
-        if let Some(allowed) = self.limits.segment_bytes_max {
-            order.key.check_segments(allowed).map_err(|problem| {
-                let text = order.key.as_str().to_owned();
-                Refusal::BadKey { text, problem }
-            })?;
-        }
+        self.check_key(who, &order.key)?;
         if let Some(total) = order.total_bytes {
             self.limits.check_total(total)?;
         }

@@ -6,11 +6,12 @@ use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 
 use super::create::key_blocked;
+use super::listed::Claimed;
 use super::tally::Count;
 use super::{Engine, Room, TRIES_MAX, refuse_full};
 use crate::catalog::{Fact, Recorded};
 use crate::crc64::Joined;
-use crate::digest::{Digest, Digester};
+use crate::digest::{Algorithm, Digest, Digester};
 use crate::error::{Error, Fault, FaultKind, Refusal};
 use crate::lease::Lease;
 use crate::plan::Plan;
@@ -29,26 +30,51 @@ const PAGE: usize = 1000;
 impl Engine {
     /// Seals an upload and returns it with its receipt; an upload that is sealed already is returned as it is.
     pub async fn finish(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
+        self.finish_as(who, id, None).await
+    }
+
+    /// The same of the parts of a list, ascending by number: a free plan is made of those and of no other.
+    pub async fn finish_listed(
+        &self,
+        who: &Principal,
+        id: UploadId,
+        listed: Vec<Claimed>,
+    ) -> Result<Upload, Error> {
+        self.finish_as(who, id, Some(listed)).await
+    }
+
+    async fn finish_as(
+        &self,
+        who: &Principal,
+        id: UploadId,
+        listed: Option<Vec<Claimed>>,
+    ) -> Result<Upload, Error> {
         let upload = self.0.fetch(who, id).await?;
         match &upload.phase {
             Phase::Sealed(_) => return Ok(upload),
             Phase::Abandoned(_) => return Err(Refusal::NotOpen(upload.phase.name()).into()),
-            Phase::Open | Phase::Disputed => self.0.check_whole(&upload).await?,
+            Phase::Open | Phase::Disputed => {
+                let upload = self.0.learn(upload).await?;
+                self.0.check_listed(&upload, listed.as_deref()).await?;
+                if listed.is_none() || matches!(upload.plan, Plan::Even { .. }) {
+                    self.0.check_whole(&upload).await?;
+                }
+            }
             Phase::Sealing => {}
         }
-        self.seal(id).await
+        self.seal(id, listed).await
     }
 
     /// Joins the seal that is under way, or begins one. It goes on when the one who asked is gone: verifying a large
     /// file can outlast a client's patience, and must not begin again each time.
-    pub(super) async fn seal(&self, id: UploadId) -> Result<Upload, Error> {
+    pub(super) async fn seal(&self, id: UploadId, listed: Option<Vec<Claimed>>) -> Result<Upload, Error> {
         let sealing = {
             let mut table = self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(sealing) = table.get(&id) {
                 sealing.clone()
             } else {
                 let room = Arc::clone(&self.0);
-                let sealing = async move { room.seal(id).await }.boxed().shared();
+                let sealing = async move { room.seal(id, listed.as_deref()).await }.boxed().shared();
                 table.insert(id, sealing.clone());
                 let (underway, work) = (Underway { room: Arc::clone(&self.0), id }, sealing.clone());
                 self.0.tasks.spawn(async move {
@@ -108,11 +134,11 @@ impl Room {
         Ok(Refusal::MissingParts { first, count })
     }
 
-    async fn seal(self: &Arc<Self>, id: UploadId) -> Result<Upload, Error> {
+    async fn seal(self: &Arc<Self>, id: UploadId, listed: Option<&[Claimed]>) -> Result<Upload, Error> {
         let frozen = self.leases.freeze(id, self.policy.admission_wait).await;
         let frozen = frozen.ok_or_else(|| self.busy())?;
         for _ in 0..TRIES_MAX {
-            if let Some(upload) = self.try_seal(id, &frozen).await? {
+            if let Some(upload) = self.try_seal(id, listed, &frozen).await? {
                 return Ok(upload);
             }
         }
@@ -120,7 +146,12 @@ impl Room {
     }
 
     /// One try; nothing when another node claimed the upload meanwhile.
-    async fn try_seal(self: &Arc<Self>, id: UploadId, frozen: &Lease) -> Result<Option<Upload>, Error> {
+    async fn try_seal(
+        self: &Arc<Self>,
+        id: UploadId,
+        listed: Option<&[Claimed]>,
+        frozen: &Lease,
+    ) -> Result<Option<Upload>, Error> {
         let mut upload = self.claim(id).await?;
         match &upload.phase {
             Phase::Sealed(_) => return Ok(Some(upload)),
@@ -131,13 +162,18 @@ impl Room {
                     self.settle_tail(&upload, frozen.clone()).await?;
                     upload = self.claim(id).await?;
                 }
+                if let Some(listed) = listed {
+                    self.check_listed(&upload, Some(listed)).await?;
+                    self.drop_unlisted(&upload, listed).await?;
+                    upload = self.claim(id).await?;
+                }
                 self.check_whole(&upload).await?;
                 if self.record(&upload, Fact::SealBegun).await? == Recorded::Stale {
                     return Ok(None);
                 }
             }
         }
-        let receipt = match self.make_object(&upload).await {
+        let receipt = match self.make_object(&upload, listed.is_some()).await {
             Ok(receipt) => receipt,
             Err(unsealed) => return Err(self.undo(&upload, unsealed).await?),
         };
@@ -154,7 +190,7 @@ impl Room {
         Ok(Some(upload))
     }
 
-    async fn make_object(&self, upload: &Upload) -> Result<Receipt, Error> {
+    async fn make_object(&self, upload: &Upload, is_listed: bool) -> Result<Receipt, Error> {
         let parts = self.all_parts(upload).await?;
         self.verify(upload, &parts).await?;
         // Where files are not replaced, two seals must not both find the key free.
@@ -164,16 +200,33 @@ impl Room {
                 let publishing = self.publishing.lock().await;
                 let is_taken = self.store.has(&upload.key).await?;
                 // It may be our own object, of a seal that was not recorded.
-                if is_taken && self.store.read_parts(&upload.place, &parts).await?.is_some() {
+                if is_taken && !self.store.is_sealed(&upload.place, &upload.key, &parts).await? {
                     return Err(Refusal::KeyTaken(upload.key.clone()).into());
                 }
                 Some(publishing)
             }
         };
         match self.store.seal(&upload.place, &upload.key, &parts).await.map_err(refuse_full)? {
-            Seal::Sealed(object) => Ok(self.receipt(upload, &parts, object)),
+            Seal::Sealed(object) => Ok(self.receipt(&parts, upload, (object, is_listed))),
             Seal::Blocked(obstacle) => Err(key_blocked(upload.key.clone(), obstacle).into()),
+            Seal::Changed(numbers) => Err(self.unlearn(upload, &parts, numbers).await?.into()),
         }
+    }
+
+    /// Forgets parts that the store does not have any more as they were recorded: they have to be sent again.
+    async fn unlearn(
+        &self,
+        upload: &Upload,
+        parts: &[Part],
+        mut numbers: Vec<u32>,
+    ) -> Result<Refusal, Error> {
+        self.record(upload, Fact::SealUndone).await?;
+        for part in parts.iter().filter(|part| numbers.contains(&part.number)) {
+            self.record(upload, Fact::PartLost(part.number, part.mark.clone())).await?;
+        }
+        let count = numbers.len() as u64;
+        numbers.truncate(MISSING_NAMED_MAX);
+        Ok(Refusal::MissingParts { first: numbers, count })
     }
 
     /// After a seal that cannot be, parts are taken again, and the upload can be given up. A fault that may pass leaves
@@ -216,9 +269,9 @@ impl Room {
     /// have to be read.
     async fn verify(&self, upload: &Upload, parts: &[Part]) -> Result<(), Error> {
         let Some(declared) = &upload.about.declared else { return Ok(()) };
-        let by_parts = Digest::of_crc64(join(parts));
-        let actual = if declared.algorithm() == by_parts.algorithm() {
-            by_parts
+        let by_parts = join(parts).map(Digest::of_crc64);
+        let actual = if let Some(known) = by_parts.filter(|known| known.algorithm() == declared.algorithm()) {
+            known
         } else {
             let _turn = self.verifying.acquire().await.expect("the semaphore is never closed");
             // Only what was verified is given to the store to seal.
@@ -230,7 +283,7 @@ impl Room {
                 tokio::task::yield_now().await;
             }
             let computed = digester.finish();
-            if computed.crc64 != join(parts) {
+            if join(parts).is_some_and(|crc64| crc64 != computed.crc64) {
                 let cause = format!("the parts of upload {} do not read as they landed", upload.id);
                 return Err(Fault::new(FaultKind::Corrupt, "verifying an upload", cause).into());
             }
@@ -242,25 +295,41 @@ impl Room {
         Ok(())
     }
 
-    fn receipt(&self, upload: &Upload, parts: &[Part], object: SealedObject) -> Receipt {
+    fn receipt(&self, parts: &[Part], upload: &Upload, (object, is_listed): (SealedObject, bool)) -> Receipt {
+        let all_seen = parts.iter().all(|part| part.voucher == Voucher::Towline);
         Receipt {
-            size_bytes: upload.progress.landed_bytes,
-            part_count: upload.progress.landed_count,
+            size_bytes: parts.iter().map(|part| part.size_bytes).sum(),
+            part_count: u32::try_from(parts.len()).unwrap_or(u32::MAX),
             crc64: join(parts),
-            voucher: Voucher::Towline,
+            voucher: if all_seen { Voucher::Towline } else { Voucher::Store },
             verified: upload.about.declared.clone(),
             location: object.location,
             version: object.version,
+            tag: Some(object.tag.unwrap_or_else(|| tag(parts, is_listed))),
             sealed_at: self.clock.now(),
         }
     }
 }
 
 /// The CRC-64/NVME of the whole from those of its parts.
-fn join(parts: &[Part]) -> u64 {
+fn join(parts: &[Part]) -> Option<u64> {
     let mut joined = Joined::default();
     for part in parts {
-        joined.push(part.crc64, part.size_bytes);
+        joined.push(part.crc64?, part.size_bytes);
     }
-    joined.crc64()
+    Some(joined.crc64())
+}
+
+/// How S3 names an object: by the MD5 of its bytes, or by that of its parts' MD5s and their number.
+fn tag(parts: &[Part], is_listed: bool) -> String {
+    if let ([only], false) = (parts, is_listed) {
+        return only.tag();
+    }
+    let mut digester = Digester::new([Algorithm::Md5]);
+    for part in parts {
+        let named = Digest::from_hex(Algorithm::Md5, &part.tag()).expect("a tag has the form of an MD5");
+        digester.update(named.bytes());
+    }
+    let md5 = digester.finish().get(Algorithm::Md5).expect("it was asked for").to_hex();
+    if parts.is_empty() { md5 } else { format!("{md5}-{}", parts.len()) }
 }

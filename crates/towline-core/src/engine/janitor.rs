@@ -7,7 +7,7 @@ use super::tally::Count;
 use super::{Engine, Room};
 use crate::catalog::{Cursor, Filter};
 use crate::error::Error;
-use crate::store::Place;
+use crate::store::{Holder, Place};
 use crate::upload::{Ending, Phase, PhaseName, Upload, UploadId};
 
 /// How many uploads one step looks at.
@@ -33,7 +33,7 @@ impl Engine {
     pub async fn sweep(&self, grace: Duration) -> Result<Swept, Error> {
         let room = &*self.0;
         Ok(Swept {
-            expired: room.give_up_expired().await?,
+            expired: Box::pin(room.give_up_expired()).await?,
             healed: Box::pin(self.heal_seals(grace.min(SEALING_GRACE))).await?,
             cleared: room.clear_ended().await?,
             forgotten: room.forget_ended().await?,
@@ -56,7 +56,7 @@ impl Engine {
                     room.give_up(upload).await;
                     continue;
                 }
-                match self.seal(upload.id).await {
+                match self.seal(upload.id, None).await {
                     Ok(_) => healed += 1,
                     // Its owner is told when they ask; the next sweep tries again.
                     Err(Error::Refused(_)) => {}
@@ -78,8 +78,8 @@ impl Room {
             let batch = self.catalog.expired(self.clock.now(), BATCH).await?;
             let before = given_up;
             for upload in batch {
-                // A body under way is a sign of life.
-                if !self.leases.is_held(upload.id) && self.give_up(upload).await {
+                // A body under way is a sign of life, and so is a part that was carried past us.
+                if !self.leases.is_held(upload.id) && self.give_up(self.learn(upload).await?).await {
                     given_up += 1;
                 }
             }
@@ -146,11 +146,8 @@ impl Room {
                 return Ok(removed);
             };
             after = Some(last.clone());
-            for (place, id) in &batch {
-                let wanted = self.catalog.fetch(*id, None).await?.is_some_and(|fetched| {
-                    fetched.upload.place == *place && !is_ended(&fetched.upload.phase)
-                });
-                if wanted {
+            for (place, holder) in &batch {
+                if self.is_wanted(place, holder).await? {
                     continue;
                 }
                 match self.store.discard(place).await {
@@ -159,6 +156,33 @@ impl Room {
                         removed += 1;
                     }
                     Err(fault) => self.tally.note_ignored(&fault),
+                }
+            }
+        }
+    }
+}
+
+impl Room {
+    /// Whether a place belongs to an upload that goes on.
+    async fn is_wanted(&self, place: &Place, holder: &Holder) -> Result<bool, Error> {
+        let is_its = |upload: &Upload| upload.place == *place && !is_ended(&upload.phase);
+        match holder {
+            Holder::Upload(id) => {
+                Ok(self.catalog.fetch(*id, None).await?.is_some_and(|fetched| is_its(&fetched.upload)))
+            }
+            Holder::Key(key) => {
+                let phases = vec![PhaseName::Open, PhaseName::Disputed, PhaseName::Sealing];
+                let filter = Filter { owner: None, phases, key: Some(key.clone()) };
+                let mut after: Option<Cursor> = None;
+                loop {
+                    let page = self.catalog.list(&filter, after, BATCH).await?;
+                    if page.uploads.iter().any(is_its) {
+                        return Ok(true);
+                    }
+                    after = page.next;
+                    if after.is_none() {
+                        return Ok(false);
+                    }
                 }
             }
         }

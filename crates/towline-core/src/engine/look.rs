@@ -32,8 +32,13 @@ pub struct Download {
 }
 
 impl Engine {
-    pub async fn status(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
+    /// An upload as the catalog knows it; the store is not asked what has landed.
+    pub async fn head(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
         self.0.fetch(who, id).await
+    }
+
+    pub async fn status(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
+        self.0.learn(self.0.fetch(who, id).await?).await
     }
 
     /// Landed parts with numbers above `after`, ascending; at most 1,000.
@@ -43,7 +48,10 @@ impl Engine {
         id: UploadId,
         (after, limit): (u32, usize),
     ) -> Result<Vec<Part>, Error> {
-        self.0.fetch(who, id).await?;
+        let upload = self.0.fetch(who, id).await?;
+        if after == 0 {
+            self.0.learn(upload).await?;
+        }
         Ok(self.0.catalog.parts(id, after, limit.min(PAGE_MAX)).await?)
     }
 
@@ -76,8 +84,8 @@ impl Engine {
         let is_own = |upload: &Upload| upload.owner == who.owner;
         // A file that no receipt names (it is being replaced, or was copied here) is its owner's all the same, as
         // long as nobody else ever had the key.
-        let all_own = !uploads.is_empty() && uploads.iter().all(is_own);
-        let upload = uploads.into_iter().find(|upload| is_version(upload, &object));
+        let all_own = if uploads.is_empty() { who.owns_unknown() } else { uploads.iter().all(is_own) };
+        let upload = uploads.into_iter().find(|upload| is_version(upload, &object.version));
         if !upload.as_ref().map_or(all_own, is_own) && !who.may(Operation::Manage) {
             return Err(Refusal::FileNotFound(key).into());
         }
@@ -86,9 +94,9 @@ impl Engine {
 }
 
 /// Whether the object is what the upload became.
-fn is_version(upload: &Upload, object: &Object) -> bool {
+pub(super) fn is_version(upload: &Upload, version: &str) -> bool {
     match &upload.phase {
-        Phase::Sealed(receipt) => receipt.version == object.version,
+        Phase::Sealed(receipt) => receipt.version == version,
         Phase::Open | Phase::Disputed | Phase::Sealing | Phase::Abandoned(_) => false,
     }
 }

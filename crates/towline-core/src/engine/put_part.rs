@@ -9,11 +9,12 @@ use super::admission::Intake;
 use super::tally::Count;
 use super::{Body, Engine, Room, TRIES_MAX, refuse_full};
 use crate::catalog::{Fact, Fetched, Recorded};
-use crate::digest::{Computed, Digest, Digester};
+use crate::digest::{Algorithm, Computed, Digest, Digester};
 use crate::error::{Error, Refusal};
 use crate::lease::{Lease, Seat};
 use crate::plan::{Room as SlotRoom, Slot};
 use crate::policy::Principal;
+use crate::receipt::Voucher;
 use crate::store::{Mark, PartPlace, PartWriter, Spot};
 use crate::upload::{Part, Progress, Upload, UploadId};
 
@@ -26,6 +27,8 @@ pub struct PutPart {
     pub size_bytes: Option<u64>,
     /// Digests that the bytes must have.
     pub declared: Vec<Digest>,
+    /// Digests that are kept with the part beside those.
+    pub computed: Vec<Algorithm>,
 }
 
 /// A part that is acknowledged.
@@ -108,7 +111,8 @@ impl Room {
         lease: &Lease,
         (writer, body): (&mut dyn PartWriter, Body<'_>),
     ) -> Result<Computed, Error> {
-        let mut digester = Digester::new(put.declared.iter().map(Digest::algorithm));
+        let declared = put.declared.iter().map(Digest::algorithm);
+        let mut digester = Digester::new(declared.chain(put.computed.iter().copied()));
         let mut intake = Intake::new(body, &self.policy);
         loop {
             let next = intake.next(lease).await;
@@ -135,14 +139,16 @@ impl Room {
         let mut part = Part {
             number,
             size_bytes: computed.size_bytes,
-            crc64: computed.crc64,
+            crc64: Some(computed.crc64),
             digests: computed.others,
             mark: Mark::default(),
+            voucher: Voucher::Towline,
             landed_at: self.clock.now(),
         };
         let id = fetched.upload.id;
         if let Some(before) = fetched.part.filter(|before| before.is_same_content(&part)) {
             part.mark = before.mark;
+            part.digests = before.digests;
             let upload = self.catalog.fetch(id, None).await?.ok_or(Refusal::UploadNotFound(id))?.upload;
             return Ok(Landed { part, progress: upload.progress, is_repeat: true, upload });
         }
@@ -168,7 +174,7 @@ impl Room {
         .await
     }
 
-    async fn offer_part(&self, mut upload: Upload, part: Part) -> Result<Landed, Error> {
+    pub(super) async fn offer_part(&self, mut upload: Upload, part: Part) -> Result<Landed, Error> {
         for _ in 0..TRIES_MAX {
             match self.record(&upload, Fact::PartLanded(part.clone())).await? {
                 Recorded::Done { progress, .. } => {
@@ -176,6 +182,8 @@ impl Room {
                 }
                 Recorded::Repeat { progress } => {
                     self.drop_unrecorded(&upload, &part).await;
+                    let recorded = self.catalog.fetch(upload.id, Some(part.number)).await?;
+                    let part = recorded.and_then(|fetched| fetched.part).unwrap_or(part);
                     return Ok(Landed { part, progress, is_repeat: true, upload });
                 }
                 Recorded::Stale => {}
@@ -205,7 +213,7 @@ fn spot_for(fetched: &Fetched, number: u32) -> Spot {
     if fetched.part.is_some() || has_tail { Spot::Aside } else { Spot::Own }
 }
 
-fn check_size(slot: Slot, got_bytes: u64) -> Result<(), Refusal> {
+pub(super) fn check_size(slot: Slot, got_bytes: u64) -> Result<(), Refusal> {
     match slot.room {
         SlotRoom::Exactly(expected_bytes) if got_bytes != expected_bytes => {
             Err(Refusal::PartSize { number: slot.number, got_bytes, expected_bytes })

@@ -7,6 +7,7 @@ use crate::catalog::{Fact, Recorded};
 use crate::error::{Error, Refusal};
 use crate::lease::{Lease, Seat};
 use crate::policy::Principal;
+use crate::receipt::Voucher;
 use crate::store::PartPlace;
 use crate::upload::{Part, Upload, UploadId};
 
@@ -97,9 +98,10 @@ impl Room {
         let part = Part {
             number: tail.number,
             size_bytes: tail.size_bytes,
-            crc64: tail.crc64,
+            crc64: Some(tail.crc64),
             digests: Vec::new(),
             mark,
+            voucher: Voucher::Towline,
             landed_at: self.clock.now(),
         };
         self.record_part(upload.clone(), part, lease).await?;

@@ -20,6 +20,8 @@ pub async fn run(catalog: Arc<dyn Catalog>) {
     suite.a_part_is_recorded_once_and_replaced_whole().await;
     suite.a_tail_gives_way_to_its_successor().await;
     suite.a_claim_makes_older_facts_stale().await;
+    suite.a_lost_part_is_no_longer_counted().await;
+    suite.parts_past_us_are_kept_as_the_store_told_them().await;
     suite.a_total_is_declared_once().await;
     suite.phases_admit_what_they_should().await;
     suite.a_disputed_upload_opens_with_new_content().await;
@@ -60,18 +62,27 @@ pub fn upload(number: u32, owner: &str) -> Upload {
 
 fn part(number: u32, crc64: u64, mark: &str) -> Part {
     let size_bytes = if number == 10 { 5 } else { 10 };
-    Part { number, size_bytes, crc64, digests: Vec::new(), mark: Mark(mark.to_owned()), landed_at: at(5) }
+    Part {
+        number,
+        size_bytes,
+        crc64: Some(crc64),
+        digests: Vec::new(),
+        mark: Mark(mark.to_owned()),
+        voucher: Voucher::Towline,
+        landed_at: at(5),
+    }
 }
 
 fn receipt() -> Receipt {
     Receipt {
         size_bytes: 95,
         part_count: 10,
-        crc64: u64::MAX - 3,
+        crc64: Some(u64::MAX - 3),
         voucher: Voucher::Towline,
         verified: Digest::new(Algorithm::Sha256, vec![7; 32]),
         location: "/data/completed/folder/ü 🎬.bin".to_owned(),
         version: "v-1".to_owned(),
+        tag: Some("5d41402abc4b2a76b9719d911017c592-10".to_owned()),
         sealed_at: at(77),
     }
 }
@@ -217,6 +228,41 @@ impl Suite {
         assert_eq!(self.head(13).await, claimed);
         assert!(matches!(self.record(13, 1, Fact::PartLanded(part(1, 1, ""))).await, Recorded::Done { .. }));
         assert_eq!(self.head(13).await.epoch, Epoch(1));
+    }
+
+    async fn a_lost_part_is_no_longer_counted(&self) {
+        self.insert(&upload(30, "p")).await;
+        for number in [1, 2, 3, 5] {
+            self.record(30, 0, Fact::PartLanded(part(number, 7, "m"))).await;
+        }
+        let other = self.record(30, 0, Fact::PartLost(2, Mark("another".to_owned()))).await;
+        assert!(matches!(other, Recorded::Repeat { .. }), "another landing took its place");
+        assert!(matches!(
+            self.record(30, 0, Fact::PartLost(4, Mark::default())).await,
+            Recorded::Repeat { .. }
+        ));
+        let lost = self.record(30, 0, Fact::PartLost(2, Mark("m".to_owned()))).await;
+        let left = Progress { prefix_count: 1, prefix_bytes: 10, landed_bytes: 30, landed_count: 3 };
+        assert_eq!(lost, Recorded::Done { progress: left, superseded: vec![] });
+        let lost = self.record(30, 0, Fact::PartLost(5, Mark("m".to_owned()))).await;
+        assert_eq!(progress(&lost), Progress { landed_bytes: 20, landed_count: 2, ..left });
+        let landed = self.record(30, 0, Fact::PartLanded(part(2, 7, "m"))).await;
+        let whole = Progress { prefix_count: 3, prefix_bytes: 30, landed_bytes: 30, landed_count: 3 };
+        assert_eq!(progress(&landed), whole);
+        self.record(30, 0, Fact::SealBegun).await;
+        assert_eq!(self.record(30, 0, Fact::PartLost(1, Mark("m".to_owned()))).await, Recorded::Stale);
+    }
+
+    async fn parts_past_us_are_kept_as_the_store_told_them(&self) {
+        self.insert(&upload(31, "p")).await;
+        let told = Part { crc64: None, voucher: Voucher::Store, ..part(1, 0, "etag") };
+        self.record(31, 0, Fact::PartLanded(told.clone())).await;
+        assert_eq!(self.0.parts(id(31), 0, 10).await.expect("parts"), std::slice::from_ref(&told));
+        let again = self.record(31, 0, Fact::PartLanded(told.clone())).await;
+        assert!(matches!(again, Recorded::Repeat { .. }));
+        let other = Part { mark: Mark("other".to_owned()), ..told };
+        let replaced = self.record(31, 0, Fact::PartLanded(other)).await;
+        assert_eq!(superseded(&replaced), [(1, Mark("etag".to_owned()))]);
     }
 
     async fn a_total_is_declared_once(&self) {

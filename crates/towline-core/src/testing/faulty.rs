@@ -13,9 +13,10 @@ use crate::clock::Timestamp;
 use crate::error::{Fault, FaultKind};
 use crate::key::Key;
 use crate::store::{
-    ByteStream, Limits, Mark, Object, Opened, PartPlace, PartWriter, Place, Seal, Spot, Store,
+    ByteStream, Direct, Holder, Limits, Listed, Mark, Object, Opened, PartPlace, PartWriter, Place, Seal,
+    Spot, Store,
 };
-use crate::upload::{Part, Tail, Upload, UploadId};
+use crate::upload::{About, Part, Tail, Upload, UploadId};
 
 /// How often things go wrong, in percent of the calls.
 #[derive(Clone, Copy, Debug, Default)]
@@ -150,9 +151,9 @@ impl Store for FaultyStore {
         self.inner.limits()
     }
 
-    async fn open(&self, id: UploadId, key: &Key) -> Result<Opened, Fault> {
+    async fn open(&self, id: UploadId, key: &Key, about: &About) -> Result<Opened, Fault> {
         self.fate.before("opening").await?;
-        let opened = self.inner.open(id, key).await;
+        let opened = self.inner.open(id, key, about).await;
         self.fate.after("opening", opened).await
     }
 
@@ -183,6 +184,15 @@ impl Store for FaultyStore {
         self.fate.after("sealing", sealed).await
     }
 
+    async fn is_sealed(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<bool, Fault> {
+        self.fate.before("asking for a seal").await?;
+        self.inner.is_sealed(place, key, parts).await
+    }
+
+    fn part_tag(&self, part: &Part) -> String {
+        self.inner.part_tag(part)
+    }
+
     async fn discard(&self, place: &Place) -> Result<(), Fault> {
         self.fate.before("discarding").await?;
         let discarded = self.inner.discard(place).await;
@@ -194,7 +204,7 @@ impl Store for FaultyStore {
         before: Timestamp,
         after: Option<&Place>,
         limit: usize,
-    ) -> Result<Vec<(Place, UploadId)>, Fault> {
+    ) -> Result<Vec<(Place, Holder)>, Fault> {
         self.fate.before("surveying").await?;
         self.inner.survey(before, after, limit).await
     }
@@ -205,6 +215,19 @@ impl Store for FaultyStore {
 
     async fn read(&self, key: &Key) -> Result<Option<Object>, Fault> {
         self.inner.read(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, Fault> {
+        self.inner.list(prefix, after, limit).await
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), Fault> {
+        self.fate.before("removing").await?;
+        self.inner.remove(key).await
+    }
+
+    fn direct(&self) -> Option<&dyn Direct> {
+        self.inner.direct()
     }
 
     async fn check(&self) -> Result<(), Fault> {

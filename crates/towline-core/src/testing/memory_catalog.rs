@@ -57,6 +57,7 @@ impl Row {
                 let superseded = before.filter(|before| before.mark != tail.mark);
                 self.done(superseded.map(|before| (before.number, before.mark)).into_iter().collect())
             }
+            Fact::PartLost(number, mark) if takes_parts => self.lose(number, &mark),
             Fact::TotalDeclared(total) if takes_parts => match self.upload.plan.total_bytes() {
                 Some(declared) if declared == total => Recorded::Repeat { progress: self.upload.progress },
                 Some(_) => Recorded::Stale,
@@ -78,6 +79,7 @@ impl Row {
             Fact::Abandoned(_) if matches!(self.upload.phase, Phase::Abandoned(_)) => self.repeat(),
             Fact::PartLanded(_)
             | Fact::TailParked(_)
+            | Fact::PartLost(..)
             | Fact::TotalDeclared(_)
             | Fact::SealBegun
             | Fact::Disputed
@@ -107,6 +109,15 @@ impl Row {
         self.upload.phase = Phase::Open;
         self.upload.progress = self.count();
         self.done(superseded)
+    }
+
+    fn lose(&mut self, number: u32, mark: &Mark) -> Recorded {
+        if self.parts.get(&number).is_none_or(|part| part.mark != *mark) {
+            return self.repeat();
+        }
+        self.parts.remove(&number);
+        self.upload.progress = self.count();
+        self.done(Vec::new())
     }
 
     fn count(&self) -> Progress {

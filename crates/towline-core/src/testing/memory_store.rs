@@ -2,7 +2,7 @@
 //! loses power.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -14,10 +14,10 @@ use crate::error::{Fault, FaultKind};
 use crate::key::Key;
 use crate::lease::Lease;
 use crate::store::{
-    ByteStream, Limits, Mark, Object, ObjectReader, Obstacle, Opened, PartPlace, PartWriter, Place, Seal,
-    SealedObject, Spot, Store,
+    ByteStream, Holder, Limits, Listed, Mark, Object, ObjectReader, Obstacle, Opened, PartPlace, PartWriter,
+    Place, Seal, SealedObject, Spot, Store,
 };
-use crate::upload::{Part, Tail, UploadId};
+use crate::upload::{About, Part, Tail, UploadId};
 
 /// See the module.
 #[derive(Debug)]
@@ -198,7 +198,7 @@ impl Store for MemoryStore {
         self.limits
     }
 
-    async fn open(&self, id: UploadId, key: &Key) -> Result<Opened, Fault> {
+    async fn open(&self, id: UploadId, key: &Key, _about: &About) -> Result<Opened, Fault> {
         let mut disk = self.lock();
         if let Some(obstacle) = obstacle(&disk, key) {
             return Ok(Opened::Blocked(obstacle));
@@ -258,13 +258,17 @@ impl Store for MemoryStore {
         }
         disk.counter += 1;
         let version = format!("v{}", disk.counter);
-        let sealed = SealedObject { location: format!("memory:{key}"), version: version.clone() };
+        let sealed = SealedObject { location: format!("memory:{key}"), version: version.clone(), tag: None };
         let stored = Stored { bytes, version, modified_at: self.clock.now() };
         disk.objects.insert(key.to_string(), stored);
         let staged = disk.staged.get_mut(&place.0).expect("it was there a moment ago");
         staged.files.clear();
         staged.sealed = Some(sealed.clone());
         Ok(Seal::Sealed(sealed))
+    }
+
+    async fn is_sealed(&self, place: &Place, _key: &Key, _parts: &[Part]) -> Result<bool, Fault> {
+        Ok(self.lock().staged.get(&place.0).is_some_and(|staged| staged.sealed.is_some()))
     }
 
     async fn discard(&self, place: &Place) -> Result<(), Fault> {
@@ -277,13 +281,13 @@ impl Store for MemoryStore {
         before: Timestamp,
         after: Option<&Place>,
         limit: usize,
-    ) -> Result<Vec<(Place, UploadId)>, Fault> {
+    ) -> Result<Vec<(Place, Holder)>, Fault> {
         let disk = self.lock();
         let older = disk.staged.iter().filter(|(name, staged)| {
             staged.changed_at <= before && after.is_none_or(|after| **name > after.0)
         });
         Ok(older
-            .filter_map(|(name, _)| Some((Place(name.clone()), UploadId::parse(name)?)))
+            .filter_map(|(name, _)| Some((Place(name.clone()), Holder::Upload(UploadId::parse(name)?))))
             .take(limit)
             .collect())
     }
@@ -302,6 +306,28 @@ impl Store for MemoryStore {
             modified_at: stored.modified_at,
             reader: Box::new(MemoryReader(stored.bytes)),
         }))
+    }
+
+    async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, Fault> {
+        let disk = self.lock();
+        let from = (Bound::Excluded(after.to_owned()), Bound::Unbounded);
+        let found = disk.objects.range(from).filter(|(key, _)| key.starts_with(prefix));
+        Ok(found
+            .filter_map(|(key, stored)| {
+                Some(Listed {
+                    key: Key::parse(key).ok()?,
+                    size_bytes: stored.bytes.len() as u64,
+                    version: stored.version.clone(),
+                    modified_at: stored.modified_at,
+                })
+            })
+            .take(limit)
+            .collect())
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), Fault> {
+        self.lock().objects.remove(key.as_str());
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), Fault> {

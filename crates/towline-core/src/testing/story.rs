@@ -53,7 +53,12 @@ impl Script {
 }
 
 fn policy() -> Policy {
-    Policy { frame_wait: Duration::from_secs(20), bodies_max: 16, ..Policy::default() }
+    Policy {
+        frame_wait: Duration::from_secs(20),
+        bodies_max: 16,
+        free_part_bytes_min: 1,
+        ..Policy::default()
+    }
 }
 
 /// Lives one life. Panics with the seed where something does not hold.

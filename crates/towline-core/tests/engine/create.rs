@@ -49,7 +49,7 @@ async fn uploads_of_others_do_not_exist() {
     assert!(house.engine.list(&bob, Listing::default()).await.unwrap().uploads.is_empty());
     assert_eq!(house.engine.list(&me(), Listing::default()).await.unwrap().uploads.len(), 1);
     let mut frames = body(["0123"]);
-    let put = PutPart { id: upload.id, number: 1, size_bytes: None, declared: vec![] };
+    let put = PutPart { id: upload.id, number: 1, size_bytes: None, declared: vec![], computed: vec![] };
     house.engine.put_part(&ann, put, std::pin::pin!(&mut frames)).await.unwrap();
     house.engine.finish(&ann, upload.id).await.unwrap();
     let key = Key::parse("k").unwrap();

@@ -33,7 +33,7 @@ async fn the_janitor_gives_up_the_expired_forgets_them_later_and_removes_orphans
     house.clock.advance(keep / 2);
     let alive = begin(&house.engine, order("alive", 8, 4)).await;
     let orphan = UploadId::from_u128(99);
-    house.store.open(orphan, &Key::parse("orphan").unwrap()).await.unwrap();
+    house.store.open(orphan, &Key::parse("orphan").unwrap(), &About::default()).await.unwrap();
     house.clock.advance(keep / 2);
     let swept = house.engine.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!((swept.expired, swept.orphans, swept.forgotten), (1, 1, 0));

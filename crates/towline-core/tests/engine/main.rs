@@ -5,6 +5,7 @@ mod append;
 mod create;
 mod end;
 mod janitor;
+mod listed;
 mod send;
 
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub(crate) async fn begin(engine: &Engine, order: Order) -> Upload {
 }
 
 pub(crate) fn put(id: UploadId, number: u64) -> PutPart {
-    PutPart { id, number, size_bytes: None, declared: Vec::new() }
+    PutPart { id, number, size_bytes: None, declared: Vec::new(), computed: Vec::new() }
 }
 
 pub(crate) async fn send(engine: &Engine, id: UploadId, number: u64, bytes: &str) -> Result<Progress, Error> {

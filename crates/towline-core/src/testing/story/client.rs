@@ -94,12 +94,18 @@ impl Round {
         (body, patience): (Body<'_>, Duration),
     ) -> Result<Landed, Error> {
         let token = self.ledger.borrow_mut().begin(number, bytes);
-        let put = PutPart { id: self.id, number: u64::from(number), size_bytes: None, declared };
+        let put = PutPart {
+            id: self.id,
+            number: u64::from(number),
+            size_bytes: None,
+            declared,
+            computed: Vec::new(),
+        };
         let landed = with_patience(patience, Box::pin(self.engine.put_part(&self.who, put, body))).await;
         let mut ledger = self.ledger.borrow_mut();
         match &landed {
             Ok(landed) => {
-                assert_eq!(landed.part.crc64, crc64(bytes), "acknowledged with another digest");
+                assert_eq!(landed.part.crc64, Some(crc64(bytes)), "acknowledged with another digest");
                 ledger.acknowledge(number, token);
             }
             Err(_) => ledger.give_up(number, token),
@@ -147,7 +153,13 @@ impl Round {
         declared: Vec<Digest>,
         mut body: stream::BoxStream<'static, Result<Bytes, BodyEnd>>,
     ) {
-        let put = PutPart { id: self.id, number: u64::from(number), size_bytes: None, declared };
+        let put = PutPart {
+            id: self.id,
+            number: u64::from(number),
+            size_bytes: None,
+            declared,
+            computed: Vec::new(),
+        };
         let landed = self.engine.put_part(&self.who, put, body.as_mut()).await;
         assert!(landed.is_err(), "a wrong part was acknowledged: {landed:?}");
     }
@@ -206,7 +218,7 @@ impl Round {
     async fn finish(&self) {
         if let Ok(upload) = self.engine.finish(&self.who, self.id).await {
             let Phase::Sealed(receipt) = upload.phase else { panic!("finished, but {:?}", upload.phase) };
-            self.ledger.borrow_mut().sealed_crc64 = Some(receipt.crc64);
+            self.ledger.borrow_mut().sealed_crc64 = receipt.crc64;
         }
     }
 
@@ -232,7 +244,7 @@ impl Round {
         }
         let landed = self.engine.parts(&self.who, self.id, (0, 1000)).await.expect("calm parts");
         for (number, bytes) in (1_u32..).zip(self.script.slots()) {
-            if landed.iter().any(|part| part.number == number && part.crc64 == crc64(bytes)) {
+            if landed.iter().any(|part| part.number == number && part.crc64 == Some(crc64(bytes))) {
                 continue;
             }
             let frames: [Result<Bytes, BodyEnd>; 1] = [Ok(Bytes::copy_from_slice(bytes))];

@@ -13,6 +13,7 @@ use towline_core::catalog::{Catalog as _, Entry, Fact, Filter, Recorded};
 use towline_core::clock::Timestamp;
 use towline_core::key::Key;
 use towline_core::plan::Plan;
+use towline_core::receipt::Voucher;
 use towline_core::store::{Mark, Place};
 use towline_core::upload::{About, Epoch, Part, Phase, Progress, Upload, UploadId};
 
@@ -132,9 +133,10 @@ async fn land(catalog: &SqliteCatalog, id: UploadId, number: u32) -> Outcome {
     let fact = Fact::PartLanded(Part {
         number,
         size_bytes: PART_BYTES,
-        crc64: u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        crc64: Some(u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
         digests: Vec::new(),
         mark: Mark(String::new()),
+        voucher: Voucher::Towline,
         landed_at: Timestamp::from_millis(i64::from(number)),
     });
     let expires_at = Timestamp::from_millis(1_795_219_200_000 + i64::from(number));

@@ -12,9 +12,9 @@ use towline_core::clock::Timestamp;
 use towline_core::error::{Fault, FaultKind};
 use towline_core::key::Key;
 use towline_core::store::{
-    ByteStream, Limits, Mark, Object, Opened, PartPlace, PartWriter, Place, Seal, Spot, Store,
+    ByteStream, Holder, Limits, Listed, Mark, Object, Opened, PartPlace, PartWriter, Place, Seal, Spot, Store,
 };
-use towline_core::upload::{Part, Tail, UploadId};
+use towline_core::upload::{About, Part, Tail, UploadId};
 
 use self::completed::Completed;
 use self::data_folder::Lock;
@@ -36,6 +36,7 @@ mod power_loss;
 mod reader;
 mod seal;
 mod staging;
+mod walk;
 mod writer;
 
 pub use self::data_folder::OpenError;
@@ -139,7 +140,7 @@ impl Store for DiskStore {
         }
     }
 
-    async fn open(&self, id: UploadId, key: &Key) -> Result<Opened, Fault> {
+    async fn open(&self, id: UploadId, key: &Key, _about: &About) -> Result<Opened, Fault> {
         let key = key.clone();
         self.with(move |disk| {
             if let Some(obstacle) = disk.completed.obstacle(&key)? {
@@ -200,6 +201,11 @@ impl Store for DiskStore {
         self.with(move |disk| seal::seal(&disk.staging, &disk.completed, &place, &key, &parts)).await
     }
 
+    async fn is_sealed(&self, place: &Place, _key: &Key, parts: &[Part]) -> Result<bool, Fault> {
+        let (place, parts) = (place.clone(), parts.to_vec());
+        self.with(move |disk| seal::is_sealed(&disk.staging.folder(&place)?, &parts)).await
+    }
+
     async fn discard(&self, place: &Place) -> Result<(), Fault> {
         let place = place.clone();
         self.with(move |disk| disk.staging.discard(&place)).await
@@ -210,7 +216,7 @@ impl Store for DiskStore {
         before: Timestamp,
         after: Option<&Place>,
         limit: usize,
-    ) -> Result<Vec<(Place, UploadId)>, Fault> {
+    ) -> Result<Vec<(Place, Holder)>, Fault> {
         let after = after.cloned();
         self.with(move |disk| disk.staging.survey(before, after.as_ref(), limit)).await
     }
@@ -229,6 +235,16 @@ impl Store for DiskStore {
             modified_at: staging::modified_at(&metadata),
             reader: Box::new(DiskReader(Arc::new(file))),
         }))
+    }
+
+    async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, Fault> {
+        let (prefix, after) = (prefix.to_owned(), after.to_owned());
+        self.with(move |disk| disk.completed.list(&prefix, &after, limit)).await
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), Fault> {
+        let key = key.clone();
+        self.with(move |disk| disk.completed.remove(&key)).await
     }
 
     async fn check(&self) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use towline_backends::disk::{DiskSettings, DiskStore};
-use towline_core::testing::store_contract;
+use towline_core::testing::store_contract::{self, Terms};
 
 #[tokio::test]
 async fn the_disk_store_keeps_the_contract() {
@@ -12,7 +12,7 @@ async fn the_disk_store_keeps_the_contract() {
         let settings = DiskSettings { data: data.path().to_owned(), sync };
         for unit in [1000, 300_000] {
             let settings = DiskSettings { data: settings.data.join(unit.to_string()), ..settings.clone() };
-            store_contract::run(Arc::new(DiskStore::open(&settings).unwrap()), unit).await;
+            store_contract::run(Arc::new(DiskStore::open(&settings).unwrap()), Terms::of_disk(unit)).await;
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use towline_backends::disk::{DiskSettings, DiskStore, OpenError};
 use towline_core::key::Key;
 use towline_core::store::{Obstacle, Opened, Place, Seal, Store as _};
-use towline_core::upload::UploadId;
+use towline_core::upload::{About, UploadId};
 
 fn settings(data: &Path) -> DiskSettings {
     DiskSettings { data: data.to_owned(), sync: true }
@@ -52,7 +52,7 @@ async fn a_link_is_never_followed_out_of_the_folder_of_finished_files() {
     symlink(outside.path().join("secret"), completed.join("file")).unwrap();
 
     let blocked = Obstacle { name: "folder".to_owned(), is_folder: false };
-    let opened = store.open(UploadId::from_u128(1), &key("folder/secret")).await.unwrap();
+    let opened = store.open(UploadId::from_u128(1), &key("folder/secret"), &About::default()).await.unwrap();
     assert_eq!(opened, Opened::Blocked(blocked.clone()));
     assert_eq!(seal_empty(&store, 1, "folder/secret").await, Seal::Blocked(blocked));
     assert!(store.read(&key("folder/secret")).await.unwrap().is_none());
@@ -69,7 +69,7 @@ async fn an_empty_folder_is_in_the_way_of_a_file() {
     let store = DiskStore::open(&settings(data.path())).unwrap();
     std::fs::create_dir_all(data.path().join("completed/a/b")).unwrap();
     let blocked = Obstacle { name: "a/b".to_owned(), is_folder: true };
-    let opened = store.open(UploadId::from_u128(1), &key("a/b")).await.unwrap();
+    let opened = store.open(UploadId::from_u128(1), &key("a/b"), &About::default()).await.unwrap();
     assert_eq!(opened, Opened::Blocked(blocked.clone()));
     assert_eq!(seal_empty(&store, 1, "a/b").await, Seal::Blocked(blocked));
     assert!(!store.has(&key("a/b")).await.unwrap());

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use towline_backends::sqlite::{OpenError, SqliteCatalog, SqliteSettings};
 use towline_core::catalog::{Catalog, Entry, Fact, Filter, Recorded};
 use towline_core::clock::Timestamp;
+use towline_core::receipt::Voucher;
 use towline_core::store::Mark;
 use towline_core::testing::catalog_contract;
 use towline_core::upload::{Epoch, Part, UploadId};
@@ -32,9 +33,10 @@ async fn land(catalog: &SqliteCatalog, id: UploadId, number: u32) -> Result<Reco
     let part = Part {
         number,
         size_bytes: 10,
-        crc64: u64::MAX - u64::from(number),
+        crc64: Some(u64::MAX - u64::from(number)),
         digests: Vec::new(),
         mark: Mark("aside".to_owned()),
+        voucher: Voucher::Towline,
         landed_at: Timestamp::from_millis(1),
     };
     let fact = Fact::PartLanded(part);

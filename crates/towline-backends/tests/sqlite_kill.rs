@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use towline_backends::sqlite::{SqliteCatalog, SqliteSettings};
 use towline_core::catalog::{Catalog, Entry, Fact, Recorded};
 use towline_core::clock::Timestamp;
+use towline_core::receipt::Voucher;
 use towline_core::store::Mark;
 use towline_core::testing::catalog_contract;
 use towline_core::upload::{Epoch, Part};
@@ -23,9 +24,10 @@ fn part(number: u32) -> Part {
     Part {
         number,
         size_bytes: u64::from(number),
-        crc64: u64::from(number) << 32,
+        crc64: Some(u64::from(number) << 32),
         digests: Vec::new(),
         mark: Mark(format!("mark {number}")),
+        voucher: Voucher::Towline,
         landed_at: Timestamp::from_millis(1),
     }
 }

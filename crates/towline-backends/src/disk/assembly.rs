@@ -68,7 +68,7 @@ impl Assembly {
                 share.end_bytes = share.end_bytes.max(end_bytes);
             }
             pieces.push(Piece { source, offset_bytes: total_bytes, size_bytes: part.size_bytes });
-            whole.push(part.crc64, part.size_bytes);
+            whole.push(part.crc64.unwrap_or_default(), part.size_bytes);
             total_bytes = total_bytes.checked_add(part.size_bytes).ok_or_else(|| {
                 Fault::new(FaultKind::Corrupt, "adding up the parts", "their sizes exceed 64 bits")
             })?;
@@ -90,6 +90,7 @@ impl Assembly {
 #[cfg(test)]
 mod tests {
     use towline_core::clock::Timestamp;
+    use towline_core::receipt::Voucher;
     use towline_core::store::Mark;
 
     use super::*;
@@ -100,9 +101,10 @@ mod tests {
             .map(|((mark, size_bytes), number)| Part {
                 number,
                 size_bytes: *size_bytes,
-                crc64: u64::from(number),
+                crc64: Some(u64::from(number)),
                 digests: Vec::new(),
                 mark: Mark((*mark).to_owned()),
+                voucher: Voucher::Towline,
                 landed_at: Timestamp::from_millis(0),
             })
             .collect()

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 
 use towline_core::error::Fault;
 use towline_core::key::Key;
-use towline_core::store::{Obstacle, SealedObject};
+use towline_core::store::{Listed, Obstacle, SealedObject};
 
 use super::durable::Durable;
 use super::files::{File, Folder};
 use super::staging::missing;
+use super::walk::Walk;
 
 #[derive(Debug)]
 pub(super) struct Completed {
@@ -77,10 +78,28 @@ impl Completed {
         self.make_folders(key)?.sync()
     }
 
+    /// Removes the file under a key. Its folders stay: a file that is being published may be on its way there.
+    pub(super) fn remove(&self, key: &Key) -> Result<(), Fault> {
+        match self.way(key)? {
+            Way::Open(folder, Some(found)) if found.is_file() => {
+                folder.remove_file(key.file_name())?;
+                folder.sync()
+            }
+            Way::Open(..) | Way::Unmade | Way::Blocked(_) => Ok(()),
+        }
+    }
+
+    /// Finished files in the order of the bytes of their keys.
+    pub(super) fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, Fault> {
+        let mut walk = Walk { prefix, after, limit, found: Vec::new() };
+        walk.folder(&self.root, "")?;
+        Ok(walk.found)
+    }
+
     /// What is said of a file that was published under a key.
     pub(super) fn sealed(&self, key: &Key, file: &File) -> Result<SealedObject, Fault> {
         let location = self.path.join(key.as_str()).to_string_lossy().into_owned();
-        Ok(SealedObject { location, version: version(&file.metadata()?) })
+        Ok(SealedObject { location, version: version(&file.metadata()?), tag: None })
     }
 
     /// The folder of a key's file; the way to it survives power loss.

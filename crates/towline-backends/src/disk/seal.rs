@@ -144,7 +144,7 @@ fn expect_content(file: &File, parts: &[Part]) -> Result<(), Fault> {
             let size_bytes = usize::try_from(rest).unwrap_or(usize::MAX).min(READ_BYTES);
             digester.update(&file.read(offset_bytes + digester.size_bytes(), size_bytes)?);
         }
-        if digester.finish().crc64 != part.crc64 {
+        if Some(digester.finish().crc64) != part.crc64 {
             let what = format!("part {} is not what was acknowledged", part.number);
             return Err(Fault::new(FaultKind::Corrupt, "putting the parts together", what));
         }

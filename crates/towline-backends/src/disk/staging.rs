@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use towline_core::clock::Timestamp;
 use towline_core::error::{Fault, FaultKind};
 use towline_core::plan::Slot;
-use towline_core::store::{Mark, Place, Spot};
+use towline_core::store::{Holder, Mark, Place, Spot};
 use towline_core::upload::UploadId;
 
 use super::durable::Durable;
@@ -169,7 +169,7 @@ impl Staging {
         before: Timestamp,
         after: Option<&Place>,
         limit: usize,
-    ) -> Result<Vec<(Place, UploadId)>, Fault> {
+    ) -> Result<Vec<(Place, Holder)>, Fault> {
         let after = after.map_or("", |place| place.0.as_str());
         let mut found: BTreeSet<(String, UploadId)> = BTreeSet::new();
         self.root.for_each_name(|name| {
@@ -183,7 +183,7 @@ impl Staging {
             }
             Ok(())
         })?;
-        Ok(found.into_iter().map(|(name, id)| (Place(name), id)).collect())
+        Ok(found.into_iter().map(|(name, id)| (Place(name), Holder::Upload(id))).collect())
     }
 
     /// When something last happened to an upload: a file came, or was written to in place.

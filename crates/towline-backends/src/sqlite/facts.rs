@@ -117,6 +117,7 @@ impl Standing {
         Ok(match fact {
             Fact::PartLanded(part) if takes_parts => self.land(connection, part)?,
             Fact::TailParked(tail) if takes_parts => self.park(tail),
+            Fact::PartLost(number, mark) if takes_parts => self.lose(connection, *number, mark)?,
             Fact::TotalDeclared(total_bytes) if takes_parts => self.declare(*total_bytes),
             Fact::SealBegun if takes_parts => self.turn(PhaseName::Sealing),
             Fact::SealBegun if is_sealing => Admission::Repeat,
@@ -137,6 +138,7 @@ impl Standing {
             }
             Fact::PartLanded(_)
             | Fact::TailParked(_)
+            | Fact::PartLost(..)
             | Fact::TotalDeclared(_)
             | Fact::SealBegun
             | Fact::Disputed
@@ -183,6 +185,26 @@ impl Standing {
         let tail_before = self.tail.take_if(|tail| tail.number == part.number).map(|tail| tail.mark);
         let superseded = part_before.into_iter().chain(tail_before).filter(|mark| *mark != part.mark);
         Ok(Admission::Done(superseded.map(|mark| (part.number, mark)).collect()))
+    }
+
+    fn lose(&mut self, connection: &Connection, number: u32, mark: &Mark) -> rusqlite::Result<Admission> {
+        let recorded = recorded_part(connection, self.seq, number)?;
+        let Some(part) = recorded.filter(|part| part.mark == *mark) else {
+            return Ok(Admission::Repeat);
+        };
+        let sql = "DELETE FROM parts WHERE upload = ?1 AND number = ?2";
+        connection.prepare_cached(sql)?.execute((self.seq, number))?;
+        let progress = &mut self.progress;
+        progress.landed_bytes -= part.size_bytes;
+        progress.landed_count -= 1;
+        if number <= progress.prefix_count {
+            let sql = "SELECT COALESCE(SUM(size_bytes), 0) FROM parts WHERE upload = ?1 AND number < ?2";
+            let before: i64 =
+                connection.prepare_cached(sql)?.query_row((self.seq, number), |row| row.get(0))?;
+            progress.prefix_count = number - 1;
+            progress.prefix_bytes = before.cast_unsigned();
+        }
+        Ok(Admission::Done(Vec::new()))
     }
 
     /// Counts a part that landed in the place of one of `size_before`.

@@ -6,7 +6,7 @@ use thiserror::Error as ThisError;
 use towline_core::catalog::Fetched;
 use towline_core::clock::Timestamp;
 use towline_core::key::Key;
-use towline_core::receipt::Receipt;
+use towline_core::receipt::{Receipt, Voucher};
 use towline_core::store::{Mark, Place};
 use towline_core::upload::{About, Epoch, Part, Phase, Progress, Tail, Upload, UploadId};
 
@@ -16,10 +16,11 @@ use crate::rows;
 pub(super) const HEAD: &str = "id, epoch, prefix_count, prefix_bytes, landed_count, landed_bytes, \
     expires_at, tail_number, tail_bytes, tail_crc64, tail_mark, part_bytes, total_bytes, created_at, owner, key, \
     place, filename, content_type, metadata, declared, fingerprint, idempotency_key, phase, sealed_bytes, \
-    sealed_parts, sealed_crc64, sealed_voucher, sealed_verified, sealed_location, sealed_version, sealed_at";
+    sealed_parts, sealed_crc64, sealed_voucher, sealed_verified, sealed_location, sealed_version, sealed_at, \
+    sealed_tag";
 
 /// What [`part`] reads.
-pub(super) const PART: &str = "number, size_bytes, crc64, landed_at, mark, digests";
+pub(super) const PART: &str = "number, size_bytes, crc64, landed_at, mark, digests, is_direct";
 
 const INSERT: &str = "INSERT INTO uploads (id, epoch, phase, prefix_count, prefix_bytes, landed_count, \
     landed_bytes, expires_at, tail_number, tail_bytes, tail_crc64, tail_mark, part_bytes, total_bytes, created_at, \
@@ -28,11 +29,12 @@ const INSERT: &str = "INSERT INTO uploads (id, epoch, phase, prefix_count, prefi
     ?23, ?24)";
 
 const LAND: &str = "INSERT OR REPLACE INTO parts \
-    (upload, number, size_bytes, crc64, landed_at, mark, digests) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (upload, number, size_bytes, crc64, landed_at, mark, digests, is_direct) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 const SEAL: &str = "UPDATE uploads SET sealed_bytes = ?2, sealed_parts = ?3, sealed_crc64 = ?4, \
-    sealed_voucher = ?5, sealed_verified = ?6, sealed_location = ?7, sealed_version = ?8, sealed_at = ?9 \
-    WHERE seq = ?1";
+    sealed_voucher = ?5, sealed_verified = ?6, sealed_location = ?7, sealed_version = ?8, sealed_at = ?9, \
+    sealed_tag = ?10 WHERE seq = ?1";
 
 #[derive(Debug, ThisError)]
 #[error("nobody of ours wrote this")]
@@ -116,12 +118,13 @@ impl<'a> Columns<'a> {
             Some(size_bytes) => Some(Receipt {
                 size_bytes,
                 part_count: self.take()?,
-                crc64: self.wide()?,
+                crc64: self.wide_or_nothing()?,
                 voucher: self.decode(|name: String| rows::voucher(&name))?,
                 verified: self.decode(|bytes: Vec<u8>| rows::digests_from_bytes(&bytes))?.pop(),
                 location: self.take()?,
                 version: self.take()?,
                 sealed_at: self.time()?,
+                tag: self.take()?,
             }),
         };
         rows::phase(&name, receipt)
@@ -152,10 +155,11 @@ impl<'a> Columns<'a> {
         Ok(Some(Part {
             number,
             size_bytes: self.wide()?,
-            crc64: self.wide()?,
+            crc64: self.wide_or_nothing()?,
             landed_at: self.time()?,
             mark: Mark(self.take()?),
             digests: self.decode(|bytes: Vec<u8>| rows::digests_from_bytes(&bytes))?,
+            voucher: if self.take()? { Voucher::Store } else { Voucher::Towline },
         }))
     }
 }
@@ -214,10 +218,11 @@ pub(super) fn land(connection: &Connection, seq: i64, part: &Part) -> rusqlite::
         seq,
         part.number,
         part.size_bytes.cast_signed(),
-        part.crc64.cast_signed(),
+        part.crc64.map(u64::cast_signed),
         part.landed_at.as_millis(),
         part.mark.0,
         rows::digests_to_bytes(&part.digests),
+        part.voucher == Voucher::Store,
     ])?;
     Ok(())
 }
@@ -227,12 +232,13 @@ pub(super) fn seal(connection: &Connection, seq: i64, receipt: &Receipt) -> rusq
         seq,
         receipt.size_bytes.cast_signed(),
         receipt.part_count,
-        receipt.crc64.cast_signed(),
+        receipt.crc64.map(u64::cast_signed),
         rows::voucher_name(receipt.voucher),
         rows::digests_to_bytes(receipt.verified.as_slice()),
         receipt.location,
         receipt.version,
         receipt.sealed_at.as_millis(),
+        receipt.tag,
     ])?;
     Ok(())
 }

@@ -15,8 +15,13 @@ pub(super) struct Migration {
 }
 
 /// In the order in which they are applied.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_uploads", sql: include_str!("../../migrations/sqlite/0001_uploads.sql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_uploads", sql: include_str!("../../migrations/sqlite/0001_uploads.sql") },
+    Migration {
+        name: "0002_direct_parts",
+        sql: include_str!("../../migrations/sqlite/0002_direct_parts.sql"),
+    },
+];
 
 impl Migration {
     fn checksum(&self) -> String {

@@ -12,8 +12,9 @@ use towline_core::digest::Digester;
 use towline_core::key::Key;
 use towline_core::lease::{Leases, Seat};
 use towline_core::plan::{Plan, Slot};
+use towline_core::receipt::Voucher;
 use towline_core::store::{Mark, Opened, PartPlace, Place, Seal, Spot, Store as _};
-use towline_core::upload::{Part, Tail, UploadId};
+use towline_core::upload::{About, Part, Tail, UploadId};
 
 use super::lying_disk::Luck;
 use crate::disk::DiskStore;
@@ -75,9 +76,10 @@ fn part(number: u32, landing: &Landing) -> Part {
     Part {
         number,
         size_bytes: landing.bytes.len() as u64,
-        crc64: digester.finish().crc64,
+        crc64: Some(digester.finish().crc64),
         digests: Vec::new(),
         mark: landing.mark.clone(),
+        voucher: Voucher::Towline,
         landed_at: Timestamp::from_millis(0),
     }
 }
@@ -206,7 +208,7 @@ impl Lived {
         let recorded = self.recorded(usize::MAX);
         if recorded.sealed.is_none() && !recorded.is_abandoned {
             if recorded.seal_begun.is_none() {
-                let opened = store.open(self.id, &self.key).await.unwrap();
+                let opened = store.open(self.id, &self.key, &About::default()).await.unwrap();
                 assert_eq!(opened, Opened::At(self.place.clone()));
                 match rng.u8(0..8) {
                     0 => return self.fill(store, journal, rng).await,
@@ -358,7 +360,10 @@ impl Lived {
         let mut writer = match &parked {
             Some(landing) => {
                 let Part { number, size_bytes, crc64, mark, .. } = part(missing, landing);
-                store.continue_part(at, &Tail { number, size_bytes, crc64, mark }).await.unwrap()
+                store
+                    .continue_part(at, &Tail { number, size_bytes, crc64: crc64.unwrap(), mark })
+                    .await
+                    .unwrap()
             }
             None => store.write_part(at, if rng.bool() { Spot::Own } else { Spot::Aside }).await.unwrap(),
         };
@@ -467,6 +472,7 @@ async fn seal(store: &DiskStore, place: &Place, key: &Key, recorded: &Recorded) 
     match store.seal(place, key, &recorded.parts()).await.unwrap() {
         Seal::Sealed(object) => object.version,
         Seal::Blocked(obstacle) => panic!("{obstacle:?} is in the way"),
+        Seal::Changed(numbers) => panic!("the parts {numbers:?} are not what was recorded"),
     }
 }
 

@@ -67,7 +67,16 @@ pub(crate) fn add(
     router: OpenApiRouter<DoorState>,
     routes: UtoipaMethodRouter<DoorState>,
 ) -> OpenApiRouter<DoorState> {
-    let with_slash: Vec<String> = routes.1.paths.keys().map(|path| format!("{path}/")).collect();
+    add_also(router, routes, |path| vec![format!("{path}/")])
+}
+
+/// Adds a route that is also reached by other paths, which are not described.
+pub(crate) fn add_also(
+    router: OpenApiRouter<DoorState>,
+    routes: UtoipaMethodRouter<DoorState>,
+    others: impl Fn(&str) -> Vec<String>,
+) -> OpenApiRouter<DoorState> {
+    let others: Vec<String> = routes.1.paths.keys().flat_map(|path| others(path)).collect();
     let methods = routes.2.clone();
-    with_slash.iter().fold(router.routes(routes), |router, path| router.route(path, methods.clone()))
+    others.iter().fold(router.routes(routes), |router, path| router.route(path, methods.clone()))
 }

@@ -54,10 +54,16 @@ pub(crate) fn response(refused: &Refused, id: &RequestId) -> Response {
         field: field(refused),
         request_id: id.as_str(),
     };
-    let body = serde_json::to_vec(&problem).expect("a problem is plain text and numbers");
+    dressed(refused, &problem, PROBLEM_JSON)
+}
+
+/// A refusal's reply around a body in a door's own words: with its status, and the headers that belong to it.
+pub(crate) fn dressed<T: Serialize>(refused: &Refused, body: &T, media_type: &'static str) -> Response {
+    let body = serde_json::to_vec(body).expect("a refusal is plain text and numbers");
+    let (_, status, _) = kind(refused);
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(wait) = retry_after(refused) {
         headers.insert(RETRY_AFTER, wait.as_secs().max(1).into());
@@ -153,14 +159,14 @@ fn of_fault(fault: &Fault) -> Kind {
 }
 
 /// What a client may know: of an incident only its kind.
-fn detail(refused: &Refused) -> String {
+pub(crate) fn detail(refused: &Refused) -> String {
     if let Refused::Engine(Error::Failed(fault)) = refused {
         return format!("A fault of the kind '{}'", fault.kind().name());
     }
     refused.to_string()
 }
 
-fn field(refused: &Refused) -> Option<&str> {
+pub(crate) fn field(refused: &Refused) -> Option<&str> {
     if let Refused::Engine(Error::Refused(Refusal::BadField { field, .. })) = refused {
         return Some(field);
     }

@@ -37,7 +37,9 @@ pub enum Spoiled {
 /// be kept for good.
 #[derive(Debug)]
 pub struct Chunks {
-    at: At,
+    /// What is left of the data of the chunk under way. Once it is nothing, lines follow.
+    left: u64,
+    next: Next,
     /// The beginning of a line whose end is not there yet.
     line: Vec<u8>,
     chunking: Chunking,
@@ -47,15 +49,13 @@ pub struct Chunks {
     trailers_are_proven: bool,
 }
 
+/// What the next line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
+enum Next {
     Head,
-    Data {
-        left: u64,
-    },
-    /// The end of a line after the data.
+    /// An empty one: the end of the data.
     DataEnd,
-    Trailers,
+    Trailer,
 }
 
 impl Chunks {
@@ -66,7 +66,8 @@ impl Chunks {
             Chunking::UnsignedTrailer => None,
         };
         Self {
-            at: At::Head,
+            left: 0,
+            next: Next::Head,
             line: Vec::new(),
             chunking,
             chain,
@@ -80,19 +81,18 @@ impl Chunks {
     /// used up.
     pub fn decode(&mut self, frame: &mut Bytes) -> Result<Option<Bytes>, Spoiled> {
         while !frame.is_empty() {
-            if let At::Data { left } = self.at {
-                return self.take_data(left, frame).map(Some);
+            if self.left > 0 {
+                return self.take_data(frame).map(Some);
             }
             if !self.take_line(frame)? {
                 continue;
             }
             let line = std::mem::take(&mut self.line);
-            match self.at {
-                At::Head => self.begin_chunk(text(&line)?)?,
-                At::DataEnd if line.is_empty() => self.at = At::Head,
-                At::DataEnd => return Err(Spoiled::Malformed("more data than the chunk said")),
-                At::Trailers => self.take_trailer(text(&line)?)?,
-                At::Data { .. } => unreachable!("data is not read by lines"),
+            match self.next {
+                Next::Head => self.begin_chunk(text(&line)?)?,
+                Next::DataEnd if line.is_empty() => self.next = Next::Head,
+                Next::DataEnd => return Err(Spoiled::Malformed("more data than the chunk said")),
+                Next::Trailer => self.take_trailer(text(&line)?)?,
             }
             self.line = cleared(line);
         }
@@ -102,7 +102,7 @@ impl Chunks {
     /// Says, at the end of the body, that all of it was there and signed. Gives the trailers, their names in lower
     /// case, in the order they came.
     pub fn finish(mut self) -> Result<Vec<(String, String)>, Spoiled> {
-        if self.at != At::Trailers {
+        if self.next != Next::Trailer {
             return Err(Spoiled::EndedEarly);
         }
         // Some clients leave out the end of the last line.
@@ -135,30 +135,29 @@ impl Chunks {
         let (size, extensions) = line.split_once(';').unwrap_or((line, ""));
         let is_size = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_hexdigit());
         let size = is_size.then(|| u64::from_str_radix(size, 16).ok()).flatten();
-        let left = size.ok_or(Spoiled::Malformed("a size that is no hexadecimal number"))?;
+        self.left = size.ok_or(Spoiled::Malformed("a size that is no hexadecimal number"))?;
         if let Some(chain) = &mut self.chain {
             let signature =
                 extensions.split(';').find_map(|part| part.trim().strip_prefix("chunk-signature="));
             let signature = signature.ok_or(Spoiled::Malformed("a chunk without a signature"))?;
             chain.begin(signature)?;
         }
-        if left > 0 {
-            self.at = At::Data { left };
+        if self.left > 0 {
+            self.next = Next::DataEnd;
             return Ok(());
         }
-        self.at = At::Trailers;
+        self.next = Next::Trailer;
         self.end_chunk()
     }
 
-    fn take_data(&mut self, left: u64, frame: &mut Bytes) -> Result<Bytes, Spoiled> {
-        let taken = usize::try_from(left).map_or(frame.len(), |left| left.min(frame.len()));
+    fn take_data(&mut self, frame: &mut Bytes) -> Result<Bytes, Spoiled> {
+        let taken = usize::try_from(self.left).map_or(frame.len(), |left| left.min(frame.len()));
         let piece = frame.split_to(taken);
         if let Some(chain) = &mut self.chain {
             chain.hashed.update(&piece);
         }
-        let left = left - taken as u64;
-        self.at = if left > 0 { At::Data { left } } else { At::DataEnd };
-        if left == 0 {
+        self.left -= taken as u64;
+        if self.left == 0 {
             self.end_chunk()?;
         }
         Ok(piece)

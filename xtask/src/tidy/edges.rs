@@ -125,7 +125,7 @@ mod tests {
         house["packages"].as_array_mut().unwrap().push(package("towline-extra", &[]));
         house["packages"][0]["dependencies"] = json!([{ "name": "towline-core", "kind": null }]);
         let found: Vec<String> = findings(&house).into_iter().map(|finding| finding.problem).collect();
-        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found.len(), 4, "{found:?}");
         assert!(found[0].contains("towline-extra"));
     }
 }

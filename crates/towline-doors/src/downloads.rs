@@ -135,8 +135,8 @@ fn add_digests(head: &mut HeaderMap, upload: Option<&Upload>, is_whole: bool) {
     if let Some(text) = receipt.verified.as_ref().and_then(to_structured) {
         head.insert("repr-digest", header(&text));
     }
-    if is_whole {
-        let digest = Digest::of_crc64(receipt.crc64);
+    if let Some(crc64) = receipt.crc64.filter(|_| is_whole) {
+        let digest = Digest::of_crc64(crc64);
         head.insert("x-amz-checksum-crc64nvme", header(&to_base64(&digest)));
     }
 }

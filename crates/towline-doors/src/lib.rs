@@ -5,20 +5,30 @@
 
 mod auth;
 mod common;
+mod companion;
 mod cors;
 mod declared;
+mod desk;
 mod door;
 mod downloads;
 mod entrance;
 mod form;
 mod intake;
 mod json;
+mod keyring;
+mod links;
 mod moment;
+mod multipart;
+mod naming;
 mod openapi;
+mod presign;
 mod problem;
 mod refused;
+mod s3;
 mod session;
 mod settings;
+mod signing_key;
+mod simple;
 
 use std::sync::Arc;
 
@@ -32,9 +42,10 @@ pub use auth::{Authenticator, Token};
 pub use cors::{BadOrigin, OriginPattern};
 pub use door::{Door, ServedBy};
 pub use entrance::RequestId;
+pub use keyring::{AccessKey, Keyring, Lent};
 pub use moment::rfc3339;
 pub use refused::Refused;
-pub use settings::{DoorKind, DoorSettings, DrainBounds};
+pub use settings::{DoorKind, DoorSettings, DrainBounds, S3DoorSettings};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,6 +55,8 @@ pub struct DoorState {
     /// Who watches an upload holds one of these.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) readiness: Arc<common::Readiness>,
+    /// Signs the URLs of our own `s3` door.
+    pub(crate) url_signer: Arc<towline_sigv4::Signer>,
 }
 
 /// Everything that is served. `own` is what the binary brings (its metrics): it passes the same entrance, and its
@@ -54,6 +67,10 @@ pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
         engine,
         watchers: Arc::new(Semaphore::new(settings.watchers_max)),
         readiness: Arc::default(),
+        url_signer: Arc::new(towline_sigv4::Signer::new(
+            settings.s3.keyring.for_urls(),
+            settings.s3.region.clone(),
+        )),
         settings: Arc::new(settings),
     };
     let common: Arc<dyn Door> = Arc::new(common::Common);
@@ -63,6 +80,12 @@ pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
         doors.push(match kind {
             DoorKind::Session => Arc::new(session::Session),
             DoorKind::Downloads => Arc::new(downloads::Downloads),
+            DoorKind::S3 => Arc::new(s3::S3),
+            DoorKind::Presign => Arc::new(presign::Presign),
+            DoorKind::Multipart => Arc::new(multipart::Multipart),
+            DoorKind::Simple => Arc::new(simple::Simple),
+            DoorKind::SigningKey => Arc::new(signing_key::SigningKey),
+            DoorKind::Companion => Arc::new(companion::Companion),
         });
     }
     let mut routes = OpenApiRouter::with_openapi(openapi::head());

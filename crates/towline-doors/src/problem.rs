@@ -102,6 +102,7 @@ pub(crate) fn kind(refused: &Refused) -> Kind {
         Refused::BodyLate => ("body-late", StatusCode::REQUEST_TIMEOUT, "The body came too slowly"),
         Refused::BodyCut => ("body-cut", StatusCode::BAD_REQUEST, "The body broke off"),
         Refused::NotDirect => ("not-direct", StatusCode::CONFLICT, "The upload is relayed"),
+        Refused::NoLinks => ("no-links", StatusCode::NOT_IMPLEMENTED, "There are no signed URLs here"),
         Refused::Precondition => {
             ("precondition", StatusCode::PRECONDITION_FAILED, "A condition does not hold")
         }
@@ -122,6 +123,8 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::PartDigest { .. } => (StatusCode::BAD_REQUEST, "The part is damaged"),
         Refusal::WholeDigest { .. } => (StatusCode::BAD_REQUEST, "The file is not the declared one"),
         Refusal::MissingParts { .. } => (StatusCode::BAD_REQUEST, "Parts are missing"),
+        Refusal::PartTag { .. } => (StatusCode::BAD_REQUEST, "A part is not the one that landed"),
+        Refusal::PartTooSmall { .. } => (StatusCode::BAD_REQUEST, "A part is too small"),
         Refusal::MissingBytes { .. } => (StatusCode::BAD_REQUEST, "Bytes are missing"),
         Refusal::TotalUnknown => (StatusCode::BAD_REQUEST, "The size is not known yet"),
         Refusal::TotalConflict { .. } => (StatusCode::CONFLICT, "The size was declared otherwise"),
@@ -205,6 +208,7 @@ mod tests {
             Refused::BodyLate,
             Refused::BodyCut,
             Refused::NotDirect,
+            Refused::NoLinks,
             Refused::Precondition,
             Refused::Range { size_bytes: 1 },
             Refused::Panicked,

@@ -34,6 +34,10 @@ pub enum Refused {
         "The bytes of this upload go through this server: PUT each part to its URL instead of registering it"
     )]
     NotDirect,
+    #[error(
+        "Nothing here takes bytes by signed URLs: the door 's3' is closed, and the store is not reached directly"
+    )]
+    NoLinks,
     #[error("The file is not the one that the request's conditions ask for")]
     Precondition,
     #[error("No asked-for range lies within the {size_bytes} bytes of the file")]

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     async fn put(house: &House, id: UploadId, number: u64) {
-        let put = PutPart { id, number, size_bytes: None, declared: Vec::new() };
+        let put = PutPart { id, number, size_bytes: None, declared: Vec::new(), computed: Vec::new() };
         let mut body = body(["x"]);
         let body = std::pin::Pin::new(&mut body);
         house.engine.put_part(&Principal::anonymous(), put, body).await.unwrap();

@@ -69,6 +69,7 @@ pub(super) async fn put(
         number: path.number,
         size_bytes: intake.size_bytes,
         declared: declared::of_part(&headers, intake.framing)?,
+        computed: Vec::new(),
     };
     let landed = state.engine.put_part(&who, put, intake.frames.as_mut()).await?;
     Span::current().record("size_bytes", landed.part.size_bytes);

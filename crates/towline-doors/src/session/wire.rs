@@ -145,7 +145,7 @@ pub(super) struct PartReply {
     pub(super) checksum: Option<String>,
     /// The CRC-64/NVME in hexadecimal.
     #[schema(example = "ae8b14860a799888")]
-    pub(super) crc64nvme: String,
+    pub(super) crc64nvme: Option<String>,
     pub(super) progress: ProgressReply,
 }
 
@@ -199,8 +199,8 @@ pub(super) struct ReceiptReply {
     pub(super) key: String,
     pub(super) size_bytes: u64,
     pub(super) part_count: u32,
-    /// The CRC-64/NVME of the whole file in hexadecimal.
-    pub(super) crc64nvme: String,
+    /// The CRC-64/NVME of the whole file in hexadecimal, where that of each part is known.
+    pub(super) crc64nvme: Option<String>,
     /// Who looked at the bytes: `towline` or `store`.
     pub(super) vouched_by: &'static str,
     /// The declared digest, once it was found to be true.
@@ -262,7 +262,7 @@ pub(super) struct PartLine {
     pub(super) part_number: u32,
     pub(super) size: u64,
     /// Compare it with your own bytes before you trust a resumed upload.
-    pub(super) crc64nvme: String,
+    pub(super) crc64nvme: Option<String>,
     pub(super) landed_at: String,
 }
 
@@ -373,8 +373,8 @@ impl PartLine {
     }
 }
 
-pub(super) fn crc64nvme(crc64: u64) -> String {
-    hex(&crc64.to_be_bytes())
+pub(super) fn crc64nvme(crc64: Option<u64>) -> Option<String> {
+    crc64.map(|crc64| hex(&crc64.to_be_bytes()))
 }
 
 /// The MD5 of a part where one was declared.

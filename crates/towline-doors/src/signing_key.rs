@@ -1,0 +1,28 @@
+//! The signing_key door.
+
+use axum::response::Response;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::DoorState;
+use crate::door::Door;
+use crate::entrance::RequestId;
+use crate::problem;
+use crate::refused::Refused;
+use crate::settings::DoorKind;
+
+#[derive(Debug)]
+pub(crate) struct SigningKey;
+
+impl Door for SigningKey {
+    fn name(&self) -> &'static str {
+        DoorKind::SigningKey.name()
+    }
+
+    fn routes(&self) -> OpenApiRouter<DoorState> {
+        OpenApiRouter::new()
+    }
+
+    fn refuse(&self, refused: &Refused, id: &RequestId) -> Response {
+        problem::response(refused, id)
+    }
+}

@@ -26,6 +26,8 @@ pub(super) fn install(home: &Home, npm: &Path) -> anyhow::Result<Vec<PathBuf>> {
         install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
         run_aside(&mut install)
             .with_context(|| format!("the packages of {} are missing", folder.display()))?;
+        // A package without dependencies has no such folder yet.
+        fs::create_dir_all(folder.join("node_modules")).context("creating node_modules")?;
         fs::write(&mark, stamp).context("marking the packages as ready")?;
     }
     Ok(folders)

@@ -107,8 +107,8 @@ export async function serve(test, options, settings) {
   const address = await new Promise((resolve, reject) => {
     const listen = (/** @type {Buffer} */ text) => {
       log.push(String(text));
-      const found = log.join('').match(/http:\/\/127\.0\.0\.1:\d+/);
-      if (found) resolve(found[0]);
+      const found = log.join('').match(/ serves (http:\/\/127\.0\.0\.1:\d+)/);
+      if (found) resolve(found[1]);
     };
     child.stdout.on('data', listen);
     child.stderr.on('data', listen);

@@ -32,13 +32,15 @@ export class Uploader {
    * @param {File} file
    * @param {object} options
    * @param {string} options.server
+   * @param {string} [options.s3] Where S3 is, when it is not the server itself.
    * @param {boolean} [options.force] Forgets what the server knows of this file, and begins anew.
    * @param {AbortSignal} options.signal
    * @param {(landed: ReadonlySet<number>, count: number) => void} options.onProgress Told the chunks that are there.
    */
-  constructor(file, { server, force = false, signal, onProgress }) {
+  constructor(file, { server, s3 = server, force = false, signal, onProgress }) {
     this.file = file;
     this.server = server;
+    this.s3 = s3;
     this.force = force;
     this.signal = signal;
     this.onProgress = onProgress;
@@ -101,7 +103,7 @@ export class Uploader {
 
   async #begin() {
     const headers = { 'content-type': this.#grant.content_type ?? 'application/octet-stream' };
-    const answer = await this.#s3('POST', { uploads: '' }, { headers });
+    const answer = await this.#ask('POST', { uploads: '' }, { headers });
     this.#uploadId = textOf(parse(await answer.text()), 'UploadId');
     return new Map();
   }
@@ -113,7 +115,7 @@ export class Uploader {
       /** @type {Record<string, string>} */
       const query = { uploadId: this.#uploadId };
       if (after) query['part-number-marker'] = after;
-      const page = parse(await (await this.#s3('GET', query)).text());
+      const page = parse(await (await this.#ask('GET', query)).text());
       for (const part of page.getElementsByTagName('Part')) {
         const chunk = Number(textOf(part, 'PartNumber')) - 1;
         // A part of another size belongs to another way of cutting.
@@ -131,7 +133,7 @@ export class Uploader {
 
   /** @param {number} chunk */
   async #send(chunk) {
-    await this.#s3('PUT', { partNumber: String(chunk + 1), uploadId: this.#uploadId }, { body: this.#slice(chunk) });
+    await this.#ask('PUT', { partNumber: String(chunk + 1), uploadId: this.#uploadId }, { body: this.#slice(chunk) });
     const query = this.#identity();
     query.set('chunk', String(chunk));
     query.set('key', this.#grant.key);
@@ -146,7 +148,7 @@ export class Uploader {
       ([chunk, tag]) => `<Part><PartNumber>${chunk + 1}</PartNumber><ETag>${tag}</ETag></Part>`,
     );
     const body = `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`;
-    const answer = parse(await (await this.#s3('POST', { uploadId: this.#uploadId }, { body })).text());
+    const answer = parse(await (await this.#ask('POST', { uploadId: this.#uploadId }, { body })).text());
     // S3 may begin to answer 200 before it knows.
     if (answer.documentElement.tagName === 'Error') throw new Error(textOf(answer, 'Message'));
   }
@@ -156,13 +158,13 @@ export class Uploader {
    * @param {Record<string, string>} query
    * @param {{ headers?: Record<string, string>, body?: Blob | string }} [content]
    */
-  #s3(method, query, { headers = {}, body } = {}) {
+  #ask(method, query, { headers = {}, body } = {}) {
     return this.#withRetries(async () => {
       const now = new Date(Date.now() + this.#ahead_ms);
       // A derived key is good for the day it was made on.
       if (now.toISOString().slice(0, 10) !== this.#grant.date.slice(0, 10)) await this.#askForGrant(false);
       const request = { method, key: this.#grant.key, query, headers };
-      const url = await signedUrl(this.server, this.#grant, request, now);
+      const url = await signedUrl(this.s3, this.#grant, request, now);
       return this.#fetch(url, { method, headers, body });
     });
   }

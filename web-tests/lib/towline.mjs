@@ -35,13 +35,15 @@ export class Towline {
   /**
    * @param {TestContext} test
    * @param {'disk' | 'garage'} store
+   * @param {Record<string, string>} [settings] As environment variables, beside what the store needs.
    */
-  static async start(test, store) {
+  static async start(test, store, settings = {}) {
     const data = await temporaryFolder(test);
     const api = await Gate.open(test);
     const parts = store === 'disk' ? api : await Gate.open(test, garage().endpoint);
     const options = ['--data', data, '--public-url', api.url];
-    const { address, log } = await serve(test, options, store === 'disk' ? {} : s3Settings(parts.url));
+    const whereBytesLie = store === 'disk' ? {} : s3Settings(parts.url);
+    const { address, log } = await serve(test, options, { ...whereBytesLie, ...settings });
     api.upstream = address;
     return new Towline({ api, parts, store, data, address, log });
   }
@@ -80,8 +82,8 @@ export function s3Settings(endpoint) {
     TOWLINE_S3_REGION: region,
     TOWLINE_S3_ENDPOINT: endpoint,
     TOWLINE_S3_PATH_STYLE: 'true',
-    AWS_ACCESS_KEY_ID: accessKey,
-    AWS_SECRET_ACCESS_KEY: secretKey,
+    TOWLINE_S3_ACCESS_KEY: accessKey,
+    TOWLINE_S3_SECRET_KEY: secretKey,
   };
 }
 

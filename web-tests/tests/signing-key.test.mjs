@@ -2,16 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { signedUrl } from '../../examples/signing-key/sign.js';
 import { openBrowser, openPage, shoot } from '../lib/browser.mjs';
+import { garage } from '../lib/environment.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
 import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst } from '../lib/half.mjs';
 import { servePages } from '../lib/pages.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
-import { Towline } from '../lib/towline.mjs';
+import { allowPages } from '../lib/signed.mjs';
+import { STORES, Towline } from '../lib/towline.mjs';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/signing-key/', import.meta.url));
 /** A multiple of the 6 MiB of a part, with which the original never finished. */
@@ -19,19 +21,31 @@ const BYTES = 48 * MIB;
 const PARTS = 8;
 const FIRST = 3;
 
-/** @param {import('node:test').TestContext} t */
-async function stage(t) {
+before(() => allowPages(garage()));
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {'disk' | 'garage'} store
+ */
+async function stage(t, store) {
   const folder = await temporaryFolder(t);
-  const towline = await Towline.start(t, 'disk');
+  const towline = await Towline.start(t, store, store === 'disk' ? {} : restrictedUser());
   const pages = await servePages(t, EXAMPLE);
   const file = join(folder, 'Köln (1).mov');
   const sha256 = await writeSeeded(file, BYTES, 'signing key');
   const openWith = async (/** @type {import('playwright-core').BrowserContext} */ browser) => {
-    const page = await openPage(t, browser, `${pages}/?server=${encodeURIComponent(towline.url)}`);
+    const query = new URLSearchParams({ server: towline.url, s3: towline.parts.url });
+    const page = await openPage(t, browser, `${pages}/?${query}`);
     await page.locator('#file').setInputFiles(file);
     return page;
   };
   return { towline, sha256, openWith };
+}
+
+/** The user of the bucket whose signing key is handed out; Garage knows only one here. */
+function restrictedUser() {
+  const { accessKey, secretKey } = garage();
+  return { TOWLINE_SIGNING_KEY_ACCESS_KEY: accessKey, TOWLINE_SIGNING_KEY_SECRET_KEY: secretKey };
 }
 
 /** @param {import('playwright-core').Page} page */
@@ -52,38 +66,40 @@ async function grantFor({ url }, filename) {
   return answer.json();
 }
 
-test('document 001: stopped half-way, finished from another profile', async (t) => {
-  const { towline, sha256, openWith } = await stage(t);
-  towline.parts.follow(onlyTheFirst(FIRST));
-  const first = await openWith(await openBrowser(t));
-  await first.getByRole('button', { name: 'Upload' }).click();
-  await isHalfWay(towline.parts, FIRST);
-  await first.getByText(`${FIRST} of ${PARTS} chunks are there`).waitFor();
-  await shoot(first, 'signing-key-1-half-way');
-  await first.context().close();
-  towline.parts.open();
-  const second = await openWith(await openBrowser(t));
-  await second.getByRole('button', { name: 'Upload' }).click();
-  const key = await keyOf(second);
-  await shoot(second, 'signing-key-2-done');
-  assertEveryPartLandedOnce(towline, PARTS);
-  assert.equal(await towline.sha256(key), sha256);
-});
+for (const store of STORES) {
+  test(`document 001 on ${store}: stopped half-way, finished from another profile`, async (t) => {
+    const { towline, sha256, openWith } = await stage(t, store);
+    towline.parts.follow(onlyTheFirst(FIRST));
+    const first = await openWith(await openBrowser(t));
+    await first.getByRole('button', { name: 'Upload' }).click();
+    await isHalfWay(towline.parts, FIRST);
+    await first.getByText(`${FIRST} of ${PARTS} chunks are there`).waitFor();
+    await shoot(first, `signing-key-${store}-1-half-way`);
+    await first.context().close();
+    towline.parts.open();
+    const second = await openWith(await openBrowser(t));
+    await second.getByRole('button', { name: 'Upload' }).click();
+    const key = await keyOf(second);
+    await shoot(second, `signing-key-${store}-2-done`);
+    assertEveryPartLandedOnce(towline, PARTS);
+    assert.equal(await towline.sha256(key), sha256);
+  });
 
-test('document 001: with force the file begins anew', async (t) => {
-  const { towline, sha256, openWith } = await stage(t);
-  towline.parts.follow(onlyTheFirst(FIRST));
-  const page = await openWith(await openBrowser(t));
-  await page.getByRole('button', { name: 'Upload' }).click();
-  await isHalfWay(towline.parts, FIRST);
-  await page.getByRole('button', { name: 'Stop' }).click();
-  await page.getByText('Stopped.').waitFor();
-  towline.parts.open();
-  await page.getByRole('button', { name: 'Begin anew' }).click();
-  const key = await keyOf(page);
-  assert.equal(towline.parts.landed.length, FIRST + PARTS, 'all parts were sent once more');
-  assert.equal(await towline.sha256(key), sha256);
-});
+  test(`document 001 on ${store}: with force the file begins anew`, async (t) => {
+    const { towline, sha256, openWith } = await stage(t, store);
+    towline.parts.follow(onlyTheFirst(FIRST));
+    const page = await openWith(await openBrowser(t));
+    await page.getByRole('button', { name: 'Upload' }).click();
+    await isHalfWay(towline.parts, FIRST);
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText('Stopped.').waitFor();
+    towline.parts.open();
+    await page.getByRole('button', { name: 'Begin anew' }).click();
+    const key = await keyOf(page);
+    assert.equal(towline.parts.landed.length, FIRST + PARTS, 'all parts were sent once more');
+    assert.equal(await towline.sha256(key), sha256);
+  });
+}
 
 test('document 001: the key that is handed out can do nothing else', async (t) => {
   const towline = await Towline.start(t, 'disk');

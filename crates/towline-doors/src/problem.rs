@@ -103,6 +103,7 @@ pub(crate) fn kind(refused: &Refused) -> Kind {
         Refused::BodyCut => ("body-cut", StatusCode::BAD_REQUEST, "The body broke off"),
         Refused::NotDirect => ("not-direct", StatusCode::CONFLICT, "The upload is relayed"),
         Refused::NoLinks => ("no-links", StatusCode::NOT_IMPLEMENTED, "There are no signed URLs here"),
+        Refused::NoKeys => ("no-keys", StatusCode::NOT_IMPLEMENTED, "No keys are handed out here"),
         Refused::Precondition => {
             ("precondition", StatusCode::PRECONDITION_FAILED, "A condition does not hold")
         }
@@ -209,6 +210,7 @@ mod tests {
             Refused::BodyCut,
             Refused::NotDirect,
             Refused::NoLinks,
+            Refused::NoKeys,
             Refused::Precondition,
             Refused::Range { size_bytes: 1 },
             Refused::Panicked,

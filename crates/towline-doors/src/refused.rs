@@ -38,6 +38,10 @@ pub enum Refused {
         "Nothing here takes bytes by signed URLs: the door 's3' is closed, and the store is not reached directly"
     )]
     NoLinks,
+    #[error(
+        "Clients reach the store themselves, and there is no access key for it that may be handed out: use signed URLs"
+    )]
+    NoKeys,
     #[error("The file is not the one that the request's conditions ask for")]
     Precondition,
     #[error("No asked-for range lies within the {size_bytes} bytes of the file")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use towline_sigv4::Credentials;
 
 use crate::auth::Authenticator;
 use crate::cors::OriginPattern;
@@ -103,6 +104,9 @@ pub struct DoorSettings {
     /// `Cache-Control` of downloads, for a CDN in front.
     pub download_cache: HeaderValue,
     pub s3: S3DoorSettings,
+    /// What the `signing_key` door hands out where clients reach the store themselves: keys of a user of the
+    /// store that may write parts there and nothing else.
+    pub restricted_key: Option<Credentials>,
 }
 
 impl Default for DoorSettings {
@@ -120,6 +124,7 @@ impl Default for DoorSettings {
             watchers_max: 1024,
             download_cache: HeaderValue::from_static("private, no-cache"),
             s3: S3DoorSettings::default(),
+            restricted_key: None,
         }
     }
 }

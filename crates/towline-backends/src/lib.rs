@@ -2,4 +2,5 @@
 
 pub mod disk;
 mod rows;
+pub mod s3;
 pub mod sqlite;

@@ -13,7 +13,7 @@ use towline_core::lease::{Leases, Seat};
 use towline_core::plan::{Room, Slot};
 use towline_core::store::{Mark, Opened, PartPlace, Place, Seal, Spot, Store as _};
 use towline_core::testing::store_contract::{content, part_of};
-use towline_core::upload::UploadId;
+use towline_core::upload::{About, UploadId};
 
 const MIB: usize = 1024 * 1024;
 
@@ -72,7 +72,7 @@ async fn a_full_disk_is_a_fault_of_that_kind_and_the_upload_goes_on_when_there_i
     let data = disk.path().join("data");
     let store = DiskStore::open(&DiskSettings { data, sync: true }).unwrap();
     let key = Key::parse("films/a.bin").unwrap();
-    let Opened::At(place) = store.open(UploadId::from_u128(1), &key).await.unwrap() else {
+    let Opened::At(place) = store.open(UploadId::from_u128(1), &key, &About::default()).await.unwrap() else {
         panic!("nothing is in the way");
     };
     let whole = content(1, 4 * MIB);

@@ -11,7 +11,7 @@ use towline_core::lease::{Leases, Seat};
 use towline_core::plan::{Room, Slot};
 use towline_core::store::{Opened, PartPlace, Place, Seal, Spot, Store as _};
 use towline_core::testing::store_contract::{content, part_of};
-use towline_core::upload::{Part, UploadId};
+use towline_core::upload::{About, Part, UploadId};
 
 fn key() -> Key {
     Key::parse("file").expect("a key")
@@ -19,7 +19,7 @@ fn key() -> Key {
 
 async fn open(store: &DiskStore) -> (UploadId, Place) {
     let id = UploadId::from_u128(7);
-    match store.open(id, &key()).await.expect("a disk that works") {
+    match store.open(id, &key(), &About::default()).await.expect("a disk that works") {
         Opened::At(place) => (id, place),
         Opened::Blocked(obstacle) => panic!("{obstacle:?}"),
     }

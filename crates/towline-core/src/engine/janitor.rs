@@ -167,8 +167,9 @@ impl Room {
     async fn is_wanted(&self, place: &Place, holder: &Holder) -> Result<bool, Error> {
         let is_its = |upload: &Upload| upload.place == *place && !is_ended(&upload.phase);
         match holder {
+            // An upload may have more than one place: what is written as it goes on is not known by the first one's name.
             Holder::Upload(id) => {
-                Ok(self.catalog.fetch(*id, None).await?.is_some_and(|fetched| is_its(&fetched.upload)))
+                Ok(self.catalog.fetch(*id, None).await?.is_some_and(|fetched| !is_ended(&fetched.upload.phase)))
             }
             Holder::Key(key) => {
                 let phases = vec![PhaseName::Open, PhaseName::Disputed, PhaseName::Sealing];

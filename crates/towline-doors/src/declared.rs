@@ -18,7 +18,7 @@ pub(crate) enum Framing {
 }
 
 /// S3's headers and their algorithms.
-const AMZ: [(&str, Algorithm); 5] = [
+pub(crate) const AMZ: [(&str, Algorithm); 5] = [
     ("x-amz-checksum-crc32", Algorithm::Crc32),
     ("x-amz-checksum-crc32c", Algorithm::Crc32c),
     ("x-amz-checksum-crc64nvme", Algorithm::Crc64Nvme),

@@ -38,11 +38,20 @@ pub(crate) async fn speak(
     request: Request,
     next: Next,
 ) -> Response {
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    speak_for(&*door, &id, next.run(request)).await
+}
+
+/// The same for an answer that is made without a route.
+pub(crate) async fn speak_for(
+    door: &dyn Door,
+    id: &RequestId,
+    answering: impl Future<Output = Response>,
+) -> Response {
+    let answered = AssertUnwindSafe(answering).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| Refused::Panicked.into_response());
     if let Some(refused) = response.extensions_mut().remove::<Refused>() {
         refused.log();
-        response = door.refuse(&refused, &id);
+        response = door.refuse(&refused, id);
     }
     response.extensions_mut().insert(ServedBy(door.name()));
     response

@@ -1,8 +1,8 @@
 //! Finished files, whole or in ranges. `docs/protocols/downloads.md` has the details.
 
-mod conditions;
+pub(crate) mod conditions;
 mod disposition;
-mod range;
+pub(crate) mod range;
 
 use std::ops::Range;
 
@@ -119,7 +119,7 @@ fn header(text: &str) -> HeaderValue {
 }
 
 /// As the client said; it is never run on our origin, whatever it says.
-fn content_type(upload: Option<&Upload>) -> HeaderValue {
+pub(crate) fn content_type(upload: Option<&Upload>) -> HeaderValue {
     upload
         .and_then(|upload| upload.about.content_type.as_deref())
         .filter(|text| text.contains('/'))
@@ -141,7 +141,7 @@ fn add_digests(head: &mut HeaderMap, upload: Option<&Upload>, is_whole: bool) {
     }
 }
 
-fn send(
+pub(crate) fn send(
     wanted: Wanted,
     size_bytes: u64,
     reader: Box<dyn ObjectReader>,

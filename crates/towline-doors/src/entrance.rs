@@ -25,6 +25,7 @@ use tracing::field::Empty;
 use crate::DoorState;
 use crate::door::turn_away;
 use crate::refused::Refused;
+use crate::s3;
 use crate::settings::DrainBounds;
 
 const REQUEST_ID: &str = "x-request-id";
@@ -69,7 +70,7 @@ pub(crate) fn unlikely_text() -> String {
 /// The outermost layer.
 pub(crate) async fn pass(State(state): State<DoorState>, request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    let route = route(&request, &state);
     let span = tracing::info_span!(
         "request",
         method = %request.method(),
@@ -81,6 +82,14 @@ pub(crate) async fn pass(State(state): State<DoorState>, request: Request, next:
         refusal = Empty,
     );
     answer(state, id, request, next).instrument(span).await
+}
+
+/// What a request is for, without the names in it.
+fn route<'a>(request: &'a Request, state: &DoorState) -> &'a str {
+    if s3::is_for(request, state) {
+        return "/{bucket}/{key}";
+    }
+    request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str)
 }
 
 async fn answer(state: DoorState, id: RequestId, mut request: Request, next: Next) -> Response {

@@ -21,6 +21,7 @@ mod moment;
 mod multipart;
 mod naming;
 mod openapi;
+mod paths;
 mod presign;
 mod problem;
 mod refused;
@@ -33,8 +34,8 @@ mod simple;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use tokio::sync::Semaphore;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tokio::sync::{Mutex, Semaphore};
 use towline_core::Engine;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -44,6 +45,7 @@ pub use door::{Door, ServedBy};
 pub use entrance::RequestId;
 pub use keyring::{AccessKey, Keyring, Lent};
 pub use moment::rfc3339;
+pub use paths::is_path_of_ours;
 pub use refused::Refused;
 pub use settings::{DoorKind, DoorSettings, DrainBounds, S3DoorSettings};
 
@@ -57,6 +59,8 @@ pub struct DoorState {
     pub(crate) readiness: Arc<common::Readiness>,
     /// Signs the URLs of our own `s3` door.
     pub(crate) url_signer: Arc<towline_sigv4::Signer>,
+    /// Held while a request that asks for what is there publishes something else.
+    pub(crate) publishing: Arc<Mutex<()>>,
 }
 
 /// Everything that is served. `own` is what the binary brings (its metrics): it passes the same entrance, and its
@@ -71,6 +75,7 @@ pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
             settings.s3.keyring.for_urls(),
             settings.s3.region.clone(),
         )),
+        publishing: Arc::default(),
         settings: Arc::new(settings),
     };
     let common: Arc<dyn Door> = Arc::new(common::Common);
@@ -99,7 +104,9 @@ pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
         .merge(own.with_state(()))
         .fallback(door::no_route)
         .method_not_allowed_fallback(door::wrong_method)
+        .layer(from_fn_with_state(state.clone(), s3::divert))
         .layer(cors)
+        .layer(from_fn(cors::answer_uppy))
         .layer(from_fn_with_state(state.clone(), entrance::pass))
         .with_state(state)
 }

@@ -14,32 +14,36 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The file there is.
 #[derive(Debug)]
-pub(super) struct Current {
+pub(crate) struct Current {
     /// Strong: another content has another one.
-    pub(super) etag: String,
+    pub(crate) etag: String,
     modified_s: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Send,
     NotModified,
     Failed,
 }
 
 impl Current {
-    pub(super) fn new(version: &str, modified_at: Timestamp) -> Self {
+    pub(crate) fn new(version: &str, modified_at: Timestamp) -> Self {
         // A store's version may be any text; an entity tag may not hold quotes, spaces or controls.
-        let plain = utf8_percent_encode(version, ESCAPED);
+        Self::tagged(&utf8_percent_encode(version, ESCAPED).to_string(), modified_at)
+    }
+
+    /// By a tag that is plain already, as S3 names contents.
+    pub(crate) fn tagged(tag: &str, modified_at: Timestamp) -> Self {
         Self {
-            etag: format!("\"{plain}\""),
+            etag: format!("\"{tag}\""),
             // By way of the header, so that what clients send back compares equal.
             modified_s: parse_http_date(&http_date(modified_at)).unwrap_or(0),
         }
     }
 
     /// The order is the standard's: tags count before dates.
-    pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
+    pub(crate) fn judge(&self, headers: &HeaderMap) -> Verdict {
         if let Some(tags) = tags(headers, &IF_MATCH) {
             // A weak tag never says that two files are equal byte for byte.
             if !tags.iter().any(|tag| tag == "*" || *tag == self.etag) {
@@ -61,7 +65,7 @@ impl Current {
 
     /// Whether a range may be cut out of this file. A date never proves that it is the one the client has begun: two
     /// files can share a second.
-    pub(super) fn admits_range(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn admits_range(&self, headers: &HeaderMap) -> bool {
         headers.get(IF_RANGE).is_none_or(|tag| tag.as_bytes() == self.etag.as_bytes())
     }
 }

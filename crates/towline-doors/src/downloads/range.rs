@@ -9,7 +9,7 @@ use axum::http::header::RANGE;
 const RANGES_MAX: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     Whole,
     /// At least one, none empty, none overlapping.
     Ranges(Vec<Range<u64>>),
@@ -18,7 +18,7 @@ pub(super) enum Wanted {
 }
 
 /// A header that is malformed, excessive or of another unit counts as not sent.
-pub(super) fn wanted(headers: &HeaderMap, size_bytes: u64) -> Wanted {
+pub(crate) fn wanted(headers: &HeaderMap, size_bytes: u64) -> Wanted {
     let mut lines = headers.get_all(RANGE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
         return Wanted::Whole;

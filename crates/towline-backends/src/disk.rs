@@ -39,7 +39,7 @@ mod staging;
 mod walk;
 mod writer;
 
-pub use self::data_folder::OpenError;
+pub use self::data_folder::{DataFolder, OpenError};
 
 const GIB: u64 = 1024 * 1024 * 1024;
 /// The largest file of ext4 with its usual block size.

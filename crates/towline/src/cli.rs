@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use towline_core::policy::Operation;
 use towline_core::upload::PhaseName;
 
 use crate::config::{FolderFlags, ServerFlags};
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     /// Make tokens for the server
     #[command(subcommand)]
     Token(Token),
+    /// Show, make and revoke the access keys of the S3 door; a running server follows
+    Keys(Keys),
     /// Print completions for a shell
     Completions {
         #[arg(value_enum)]
@@ -100,6 +103,54 @@ pub(crate) enum Token {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    pub(crate) folder: FolderFlags,
+    /// Show the secret keys, too
+    #[arg(long)]
+    pub(crate) secrets: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) change: Option<KeyChange>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyChange {
+    /// Make a key
+    New {
+        #[command(flatten)]
+        folder: FolderFlags,
+        /// Files uploaded with the key belong to this name
+        #[arg(long, default_value = "default")]
+        name: String,
+        /// Keys of files must start with this
+        #[arg(long, default_value = "")]
+        prefix: String,
+        /// What it may do: upload, read, delete, manage (see everybody's files); all of it by default
+        #[arg(long = "may", value_name = "VERB", value_delimiter = ',', value_parser = parse_operation)]
+        operations: Vec<Operation>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a key away
+    Revoke {
+        #[command(flatten)]
+        folder: FolderFlags,
+        /// The access key, not the secret one
+        access_key: String,
+    },
+}
+
+fn parse_operation(name: &str) -> Result<Operation, String> {
+    let names = Operation::ALL.map(Operation::name).join(", ");
+    Operation::from_name(name).ok_or_else(|| format!("allowed is {names}"))
 }
 
 fn parse_phase(name: &str) -> Result<PhaseName, String> {

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod config;
+mod keys;
 mod ls;
 mod paper;
 mod serve;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Complaint> {
         Command::Sweep(sweep) => sweep::run(sweep),
         Command::Config(config) => config::run(config),
         Command::Token(token) => token::run(token),
+        Command::Keys(keys) => keys::run(keys),
         Command::Completions { shell } => paper::completions(shell),
         Command::Man { command } => paper::manual(command.as_deref()),
     }

@@ -9,16 +9,18 @@ mod value;
 
 use std::path::PathBuf;
 
-use towline_core::policy::Existing;
+use towline_core::policy::{Existing, Transfer};
 use towline_doors::DoorKind;
 
 use crate::exit::Complaint;
 
 pub(crate) use flags::{FolderFlags, ServerFlags};
+pub(crate) use load::surroundings;
 pub(crate) use show::{to_json, to_markdown, to_toml};
 pub(crate) use token::{Token, sha256};
 pub(crate) use value::{
-    Address, BaseUrl, CacheControl, Count, LogFormat, LogLevel, Origins, Secret, Size, Span, Wait,
+    Address, BaseUrl, Bucket, CacheControl, Count, LogFormat, LogLevel, Origins, Secret, Size, Span, Sse,
+    StoreKind, Tags, Wait, Word,
 };
 
 use value::{Shown, Value};
@@ -103,6 +105,8 @@ settings! {
         allow_anonymous: bool = "false";
         /// How large parts are when a client has no wish.
         part_size: Size = "5MiB";
+        /// Where finished files live: in the data folder, or in a bucket of S3 (or of a store that speaks S3).
+        store: StoreKind = "disk";
         /// How logs are written.
         log_format: LogFormat = "text";
     }
@@ -117,7 +121,69 @@ settings! {
         /// `Cache-Control` of downloads. A cache in front that may keep them for others (`public`) asks nobody for a token.
         download_cache_control: CacheControl = "private, no-cache";
         /// Which protocols are spoken.
-        doors: Vec<DoorKind> = "session,downloads";
+        doors: Vec<DoorKind> = "session,downloads,s3,presign,multipart,simple,signing_key,companion";
+        /// How long signed URLs hold when nobody wishes otherwise.
+        url_lifetime: Wait = "15m";
+        /// With what this server signs its own URLs: the same for all nodes. Without it, a random one is kept in the data
+        /// folder.
+        signing_secret: Option<Secret> = "";
+        /// Whether `X-Forwarded-Host` and `X-Forwarded-Proto` are believed: only behind a proxy that sets them.
+        trust_forwarded: bool = "false";
+    }
+    "S3 store" {
+        /// The bucket that files go to.
+        s3_bucket: Option<Word> = "";
+        /// The store's address; AWS's own of the region when there is none.
+        s3_endpoint: Option<BaseUrl> = "";
+        /// The bucket's region.
+        s3_region: Word = "us-east-1";
+        /// Whether the bucket is named in the path instead of the host. Without it: in the path where there is an endpoint.
+        s3_path_style: Option<bool> = "";
+        /// Which way bytes go: `direct` by signed URLs straight to the store, or `relayed` through this server.
+        s3_transfer: Transfer = "direct";
+        /// The access key. Without it, the chain that AWS's tools use: environment, profiles, web identity, SSO, ECS, EC2.
+        s3_access_key: Option<Word> = "";
+        /// The secret key that belongs to it.
+        s3_secret_key: Option<Secret> = "";
+        /// The session token, for temporary keys.
+        s3_session_token: Option<Secret> = "";
+        /// Stands before every key in the bucket, such as `uploads/`.
+        s3_prefix: Option<Word> = "";
+        /// The storage class of new objects.
+        s3_storage_class: Option<Word> = "";
+        /// How new objects are encrypted.
+        s3_sse: Option<Sse> = "";
+        /// The key of KMS that they are encrypted with.
+        s3_sse_kms_key: Option<Word> = "";
+        /// The canned ACL of new objects.
+        s3_acl: Option<Word> = "";
+        /// The tags of new objects.
+        s3_tags: Tags = "";
+        /// How many parts are sent to the store at once when they pass through here.
+        s3_relay_slots: Count = "16";
+        /// How much of parts that wait for the store is kept in memory, all together; the rest spills into a file.
+        spill_memory: Size = "64MiB";
+        /// Where that file is. Without it, the data folder.
+        spill_dir: Option<PathBuf> = "";
+        /// Whether the bucket (or its prefix) is this server's alone: only then are unfinished uploads cleared away that it
+        /// does not know.
+        s3_owns_bucket: bool = "false";
+        /// The access key that the `signing_key` door hands out when bytes go straight to S3: of a user that may only create
+        /// objects in this bucket. Without it that door is closed there.
+        signing_key_access_key: Option<Word> = "";
+        /// The secret key that belongs to it; what is handed out is derived from it and holds for seven days.
+        signing_key_secret_key: Option<Secret> = "";
+    }
+    "S3 door" {
+        /// The name under which the S3 door offers the files of this server.
+        s3_door_bucket: Bucket = "towline";
+        /// The region that clients of the S3 door sign for.
+        s3_door_region: Word = "us-east-1";
+        /// An access key of the S3 door that may do everything. Without it, a random pair is made and kept in the data
+        /// folder: `towline keys` shows it.
+        s3_door_access_key: Option<Word> = "";
+        /// The secret key that belongs to it.
+        s3_door_secret_key: Option<Secret> = "";
     }
     "Limits" {
         /// The largest file taken. Without it, what the store can hold.
@@ -134,6 +200,8 @@ settings! {
         max_connections: Count = "4096";
         /// What happens when a finished upload names a file that is already there.
         existing: Existing = "replace";
+        /// The least that every part but the last has where clients cut as they like (S3's rule).
+        min_part_size: Size = "5MiB";
     }
     "Keeping" {
         /// How long an unfinished upload is kept after its last sign of life.
@@ -169,6 +237,40 @@ impl Settings {
         .hint(
             "make a token with `towline token new`, or say --allow-anonymous if anybody may upload and download",
         ))
+    }
+
+    /// What must be said together.
+    pub(crate) fn check_pairs(&self) -> Result<(), Complaint> {
+        let pairs = [
+            ("s3_access_key", self.s3_access_key.is_some(), "s3_secret_key", self.s3_secret_key.is_some()),
+            (
+                "s3_door_access_key",
+                self.s3_door_access_key.is_some(),
+                "s3_door_secret_key",
+                self.s3_door_secret_key.is_some(),
+            ),
+            (
+                "signing_key_access_key",
+                self.signing_key_access_key.is_some(),
+                "signing_key_secret_key",
+                self.signing_key_secret_key.is_some(),
+            ),
+        ];
+        for (one, has_one, other, has_other) in pairs {
+            if has_one != has_other {
+                let (said, missing) = if has_one { (one, other) } else { (other, one) };
+                return Err(Complaint::usage(format!("{said} is set, and {missing} is not")).hint(format!(
+                    "give both, or neither: {}{}",
+                    load::PREFIX,
+                    missing.to_uppercase()
+                )));
+            }
+        }
+        if self.store == StoreKind::S3 && self.s3_bucket.is_none() {
+            return Err(Complaint::usage("the store is s3, and there is no bucket")
+                .hint("say which with --s3-bucket NAME or TOWLINE_S3_BUCKET"));
+        }
+        Ok(())
     }
 
     /// Whether requests need a token.

@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod config;
 mod exit;
+mod keys;
 mod listen;
 mod output;
 mod telemetry;

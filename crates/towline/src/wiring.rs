@@ -1,5 +1,7 @@
 //! Puts the house together: settings become a store, a catalog, an engine and a router.
 
+mod stores;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,57 +13,60 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use towline_backends::disk::{DiskSettings, DiskStore};
+use tokio_util::sync::CancellationToken;
 use towline_backends::sqlite::{SqliteCatalog, SqliteSettings};
 use towline_core::engine::Parts;
 use towline_core::policy::{Operation, Policy, Principal};
 use towline_core::{Engine, Refusal};
-use towline_doors::{Authenticator, DoorSettings, Refused, Token};
+use towline_doors::{Authenticator, DoorSettings, Keyring, Refused, S3DoorSettings, Token};
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{Settings, sha256};
+use crate::keys::KeyFile;
 use crate::output::printable;
 use crate::telemetry::{Meter, observe, to_prometheus};
+
+use stores::Stores;
 
 /// Where a data folder keeps its catalog.
 pub(crate) fn catalog_path(data: &Path) -> PathBuf {
     data.join("catalog.sqlite")
 }
 
-/// An engine over the embedded store and catalog, which it owns.
+/// An engine over the store and catalog of the settings. The data folder is its own.
 #[derive(Debug)]
 pub(crate) struct House {
     pub(crate) engine: Engine,
     catalog: Arc<SqliteCatalog>,
-    data: PathBuf,
+    stores: Stores,
+    keyring: Arc<Keyring>,
 }
 
 impl House {
     /// Opens the data folder, makes it if need be, and brings its catalog up to date.
-    pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
-        let store = DiskStore::open(&DiskSettings { data: settings.data.clone(), sync: settings.disk_sync });
-        let store = store.context("cannot open the data folder")?;
-        let data = store.data().to_owned();
-        let catalog = SqliteCatalog::open(SqliteSettings::at(catalog_path(&data)));
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let (stores, store) = Box::pin(Stores::open(settings)).await?;
+        let catalog = SqliteCatalog::open(SqliteSettings::at(catalog_path(stores.data())));
         let catalog = Arc::new(catalog.context("cannot open the catalog")?);
+        let keyring = KeyFile::of(stores.data()).keyring(settings)?;
         let engine = Engine::new(Parts {
-            store: Arc::new(store),
+            store,
             catalog: Arc::<SqliteCatalog>::clone(&catalog),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             policy: policy(settings),
         });
-        Ok(Self { engine, catalog, data })
+        Ok(Self { engine, catalog, stores, keyring: Arc::new(keyring) })
     }
 
     /// What the start-up line says.
     pub(crate) fn describe(&self, settings: &Settings, address: SocketAddr) -> String {
         let access = if settings.needs_token() { "with tokens" } else { "anonymous" };
         format!(
-            "towline {} serves http://{address} (data {}, sqlite + disk, {}, {access})",
+            "towline {} serves http://{address} (data {}, sqlite + {}, {access})",
             env!("CARGO_PKG_VERSION"),
-            printable(&self.data.to_string_lossy()),
-            if settings.disk_sync { "durable" } else { "not durable" },
+            printable(&self.stores.data().to_string_lossy()),
+            self.stores.describe(settings),
         )
     }
 
@@ -74,12 +79,24 @@ impl House {
             cors_origins: settings.cors_origins.patterns.clone(),
             download_cache: settings.download_cache_control.0.clone(),
             public_url: settings.public_url.as_ref().map(|url| url.0.clone()),
+            trusts_forwarded: settings.trust_forwarded,
+            s3: S3DoorSettings {
+                bucket: settings.s3_door_bucket.0.clone(),
+                region: settings.s3_door_region.0.clone(),
+                keyring: Arc::clone(&self.keyring),
+                url_lifetime: settings.url_lifetime.0,
+            },
             ..DoorSettings::default()
         };
         let metrics = Metrics { engine: self.engine.clone(), meter: Arc::clone(meter), authenticator };
         let own = Router::new().route("/metrics", get(show_metrics)).with_state(metrics);
         towline_doors::router(self.engine.clone(), doors, own)
             .layer(from_fn_with_state(Arc::clone(meter), observe))
+    }
+
+    /// Keeps the access keys as the data folder's file has them, until the stop.
+    pub(crate) async fn follow_keys(&self, settings: &Settings, stop: CancellationToken) {
+        KeyFile::of(self.stores.data()).follow(settings, &self.keyring, stop).await;
     }
 
     /// Ends what outlives requests. Nothing that was answered depends on it.
@@ -99,6 +116,8 @@ fn policy(settings: &Settings) -> Policy {
         body_bytes_per_s_min: settings.min_body_rate.0,
         bodies_max: settings.max_bodies.0,
         existing: settings.existing,
+        transfer: settings.s3_transfer,
+        free_part_bytes_min: settings.min_part_size.0,
         ..Policy::default()
     }
 }

@@ -30,6 +30,27 @@ pub(super) struct Lock {
     pub(super) taken_at: u128,
 }
 
+/// A data folder that this process owns, for what lies there when the files themselves go elsewhere.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl DataFolder {
+    /// Makes the folder where needed, and takes it.
+    pub fn take(data: &Path) -> Result<Self, OpenError> {
+        let path = make(data)?;
+        let lock = Lock::take(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// Makes the data folder where needed, and gives its absolute path.
 pub(super) fn make(data: &Path) -> Result<PathBuf, OpenError> {
     let unusable = |doing| move |source| OpenError::Unusable { data: data.to_owned(), doing, source };

@@ -22,6 +22,7 @@ const WORKERS_MIN: usize = 2;
 pub(super) fn run(flags: ServerFlags) -> Result<Exit, Complaint> {
     let settings = flags.load()?.settings;
     settings.check_exposure()?;
+    settings.check_pairs()?;
     telemetry::begin_logs(settings.log_format, &settings.log_level);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = settings.workers.map_or(cores.max(WORKERS_MIN), |count| count.0);
@@ -50,10 +51,12 @@ async fn serve(settings: &Settings) -> Result<Exit, Complaint> {
     let listener = listener
         .with_context(|| format!("cannot listen on {address}"))
         .map_err(|error| Complaint::from(error).hint("choose another address with --listen"))?;
-    let house = Arc::new(House::open(settings)?);
+    let house = Arc::new(Box::pin(House::open(settings)).await?);
     let router = house.router(settings, &meter);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(janitor::run(house.engine.clone(), settings.sweep_every.0, stop.clone()));
+    let (follower, follow_for, until) = (Arc::clone(&house), settings.clone(), stop.clone());
+    tasks.spawn(async move { follower.follow_keys(&follow_for, until).await });
     telemetry::say_what_is_served(&house.describe(settings, listener.address()));
     let first = tokio::select! {
         () = listener.accept(router, stop.clone(), &tasks) => unreachable!("only a stop ends it"),

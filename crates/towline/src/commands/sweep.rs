@@ -16,15 +16,15 @@ use crate::{cli, output};
 pub(super) fn run(asked: cli::Sweep) -> Result<Exit, Complaint> {
     let settings = asked.folder.load()?.settings;
     existing_catalog(&settings)?;
-    let house = House::open(&settings).map_err(explain)?;
-    let swept = block_on(async {
+    settings.check_pairs()?;
+    let (swept, ignored) = block_on(async {
+        let house = Box::pin(House::open(&settings)).await.map_err(explain)?;
         // The folder is ours alone: nothing is under way that could be too young to judge.
         let swept = house.engine.sweep(Duration::ZERO).await.context("the sweep broke off")?;
         house.close().await;
-        Ok(swept)
+        Ok((swept, house.engine.tally().take_ignored()))
     })?;
     output::data(&if asked.json { to_json(swept) } else { to_table(swept) })?;
-    let ignored = house.engine.tally().take_ignored();
     for fault in &ignored {
         output::say(&format!("warning: {}\n", chain(fault)));
     }

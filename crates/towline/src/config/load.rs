@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use towline_backends::s3::Surroundings;
+
 use super::{SETTINGS, Setting, Settings};
 use crate::exit::Complaint;
 
@@ -14,6 +16,14 @@ const FILE_VARIABLE: &str = "TOWLINE_CONFIG";
 /// Variables this close to a setting's are taken for typing errors. Others are left alone: they may belong to tools,
 /// or to Kubernetes, which makes `TOWLINE_PORT` and the like for a service named "towline".
 const TYPO_DISTANCE: usize = 2;
+
+/// What AWS's chain of credentials may look at.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn surroundings() -> Surroundings {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Surroundings { variables: variables.collect(), home: std::env::home_dir() }
+}
 
 /// Who said what a setting holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod choice;
 mod measure;
 mod net;
+mod store;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 pub(crate) use choice::{LogFormat, LogLevel};
 pub(crate) use measure::{Count, Size, Span, Wait};
 pub(crate) use net::{Address, BaseUrl, CacheControl, Origins};
+pub(crate) use store::{Bucket, Sse, StoreKind, Tags, Word};
 
 /// How a setting is shown to people.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,15 @@
 
 use std::time::Duration;
 
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
 use thiserror::Error;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -65,7 +72,7 @@ impl OriginPattern {
 }
 
 /// What a page may read of a reply, beside what it always may.
-const EXPOSED: [&str; 22] = [
+const EXPOSED: [&str; 26] = [
     "etag",
     "location",
     "upload-offset",
@@ -88,6 +95,10 @@ const EXPOSED: [&str; 22] = [
     "x-amz-checksum-crc64nvme",
     "x-amz-checksum-sha1",
     "x-amz-checksum-sha256",
+    "x-amz-checksum-type",
+    "x-amz-request-id",
+    "x-amz-id-2",
+    "x-amz-bucket-region",
 ];
 
 pub(crate) fn layer(patterns: &[OriginPattern]) -> CorsLayer {
@@ -97,10 +108,37 @@ pub(crate) fn layer(patterns: &[OriginPattern]) -> CorsLayer {
     });
     CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(EXPOSED.map(HeaderName::from_static))
         .max_age(Duration::from_hours(1))
+}
+
+/// What a page that asks may send. Preflights are answered with whatever they ask for.
+const ALLOWED: &str =
+    "accept, authorization, content-type, uppy-auth-token, uppy-credentials-params, uppy-versions";
+
+/// Uppy's clients up to 3.6 ask with an OPTIONS of their own, which is no preflight, which headers they may send, and
+/// leave out all others: their token, too.
+pub(crate) async fn answer_uppy(request: Request, next: Next) -> Response {
+    let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let is_asking = request.method() == Method::OPTIONS && !is_preflight;
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if is_asking && headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED));
+        let exposed = HeaderValue::from_static("access-control-allow-headers");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -179,6 +179,7 @@ impl fmt::Debug for S3Store {
         f.debug_struct("S3Store")
             .field("client", &self.0.client)
             .field("check", &self.0.check)
+            .field("has_conditions", &self.0.has_conditions)
             .finish_non_exhaustive()
     }
 }
@@ -309,10 +310,12 @@ impl Store for S3Store {
     }
 
     async fn has(&self, key: &Key) -> Result<bool, Fault> {
+        if address::is_own(key.as_str()) {
+            return Ok(false);
+        }
         let name = self.0.client.address.name(key);
         let found = head(&self.0.client, &name).await;
-        Ok(found.map_err(|problem| problem.fault("looking for an object"))?.is_some()
-            && !address::is_own(key.as_str()))
+        Ok(found.map_err(|problem| problem.fault("looking for an object"))?.is_some())
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Object>, Fault> {

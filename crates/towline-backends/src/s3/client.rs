@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -19,6 +19,7 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use towline_core::clock::{Clock, Timestamp};
 use towline_core::error::{Fault, FaultKind};
@@ -33,6 +34,8 @@ use super::{Patience, S3Settings, xml};
 const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The slowest a body is expected to go to S3.
 const BODY_BYTES_PER_S_MIN: u64 = 128 * 1024;
+/// How many requests may be under way beside those that carry parts.
+const REQUESTS_BESIDE: usize = 64;
 /// Connections that nobody uses are closed after this.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -179,11 +182,13 @@ impl Reply {
 }
 
 pub(super) struct Client {
-    wire: Wire,
+    pub(super) wire: Wire,
     pub(super) address: Address,
     purse: Purse,
     clock: Arc<dyn Clock>,
     patience: Patience,
+    /// The requests under way, those with parts among them.
+    requests: Semaphore,
 }
 
 impl fmt::Debug for Client {
@@ -197,7 +202,10 @@ impl Client {
         let address = Address::new(settings)?;
         let wire = wire(settings, &address)?;
         let purse = Purse::new(settings, wire.clone());
-        Ok(Self { wire, address, purse, clock, patience: settings.patience })
+        // Parts have slots of their own: with all of them taken there is room for what is answered quickly.
+        let requests =
+            Semaphore::new(settings.relay_slots.saturating_add(REQUESTS_BESIDE).min(Semaphore::MAX_PERMITS));
+        Ok(Self { wire, address, purse, clock, patience: settings.patience, requests })
     }
 
     pub(super) fn patience(&self) -> &Patience {
@@ -241,6 +249,9 @@ impl Client {
 
     async fn attempt(&self, call: &Call) -> Result<Reply, Problem> {
         let request = self.request(call).await?;
+        let turn =
+            timeout(self.patience.total, self.requests.acquire()).await.map_err(|_| Problem::TimedOut)?;
+        let _turn = turn.expect("the semaphore is never closed");
         let wait = if call.is_slow { self.patience.slow_reply } else { self.patience.reply };
         let asked = timeout(wait + transfer_time(&call.content), self.wire.request(request)).await;
         let response =
@@ -255,10 +266,10 @@ impl Client {
         if is_good && !(call.is_slow && xml::is_refusal(&body)) {
             return Ok(Reply { headers: head.headers, body, stream: None });
         }
-        Err(refused(head.status, &body))
+        Err(refused(&head, &body))
     }
 
-    async fn request(&self, call: &Call) -> Result<Request<Body>, Problem> {
+    pub(super) async fn request(&self, call: &Call) -> Result<Request<Body>, Problem> {
         let signer = self.signer().await.map_err(Problem::Ours)?;
         let query: Vec<_> = call.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let headers: Vec<_> =
@@ -286,7 +297,7 @@ impl Client {
     }
 }
 
-async fn gather(mut body: Incoming, wait: Duration) -> Result<Bytes, Problem> {
+pub(super) async fn gather(mut body: Incoming, wait: Duration) -> Result<Bytes, Problem> {
     let mut gathered = Vec::new();
     loop {
         let frame = timeout(wait, body.frame()).await.map_err(|_| Problem::TimedOut)?;
@@ -301,17 +312,21 @@ async fn gather(mut body: Incoming, wait: Duration) -> Result<Bytes, Problem> {
 }
 
 /// The answer to a `HEAD` says no more than its status; one that began well has a status that is not true.
-fn refused(status: StatusCode, body: &[u8]) -> Problem {
+fn refused(head: &http::response::Parts, body: &[u8]) -> Problem {
     let refusal = xml::read_refusal(body);
-    let status = if status.is_success() { xml::status_of(&refusal.code) } else { status };
-    Problem::refused(status, &refusal.code, &refusal.message)
+    let status = if head.status.is_success() { xml::status_of(&refusal.code) } else { head.status };
+    let region = head.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
+    match region.filter(|_| status.is_redirection()) {
+        Some(region) => Problem::refused(status, &refusal.code, &format!("the bucket is in region {region}")),
+        None => Problem::refused(status, &refusal.code, &refusal.message),
+    }
 }
 
 pub(super) fn moment(at: Timestamp) -> Moment {
     Moment::from_unix(at.as_millis().div_euclid(1000))
 }
 
-fn transfer_time(content: &Content) -> Duration {
+pub(super) fn transfer_time(content: &Content) -> Duration {
     Duration::from_secs(content.size_bytes() / BODY_BYTES_PER_S_MIN)
 }
 

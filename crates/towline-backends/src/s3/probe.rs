@@ -2,7 +2,7 @@
 //! what they check, and some take a checksum without looking at it.
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use towline_core::digest::{Computed, Digester};
 use towline_core::error::Fault;
 use towline_core::upload::UploadId;
@@ -73,7 +73,7 @@ fn said<T>(result: Result<T, Problem>) -> Result<Option<T>, Problem> {
         // A part with a wrong digest is refused as one that may be right when it is sent again.
         Err(problem) if !problem.may_pass() || problem.code() == "BadDigest" => Ok(None),
         // Not every server has a better word for what it does not know.
-        Err(problem) if problem.status() == Some(http::StatusCode::INTERNAL_SERVER_ERROR) => Ok(None),
+        Err(problem) if problem.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) => Ok(None),
         Err(problem) => Err(problem),
     }
 }
@@ -125,10 +125,18 @@ async fn can_refuse(client: &Client, check: Check, (name, headers): Probed<'_>) 
     let tag = put(&multipart, check, &computed(check, CONTENT)).await?;
     let tag = tag.ok_or_else(|| Problem::garbled("a part was refused that was taken before"))?;
     let condition = [("if-none-match".to_owned(), "*".to_owned())];
-    let completed = said(multipart.complete([(1, tag.as_str())].into_iter(), condition).await)?;
-    let before = head(client, name).await?.map(|reply| reply.size_bytes()).transpose()?;
+    let parts = || [(1, tag.as_str())].into_iter();
+    // A server that knows no conditions may refuse them all: only this refusal is the one that is meant.
+    let is_refused = match multipart.complete(parts(), condition.clone()).await {
+        Ok(_) => false,
+        Err(problem) if problem.status() == Some(StatusCode::PRECONDITION_FAILED) => true,
+        Err(problem) => said::<()>(Err(problem))?.is_some(),
+    };
+    let is_kept = head(client, name).await?.map(|reply| reply.size_bytes()).transpose()? == Some(1);
+    remove(client, name).await?;
+    let is_taken = is_refused && said(multipart.complete(parts(), condition).await)?.is_some();
     multipart.abort().await?;
-    Ok(completed.is_none() && before == Some(1))
+    Ok(is_refused && is_kept && is_taken)
 }
 
 async fn put(

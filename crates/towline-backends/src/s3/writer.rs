@@ -16,7 +16,7 @@ use towline_core::lease::Lease;
 use towline_core::store::{Mark, PartWriter, Place};
 use towline_core::upload::Tail;
 
-use super::client::Call;
+use super::client::{Call, transfer_time};
 use super::multipart::Multipart;
 use super::place::{Room, tail_mark, tail_object};
 use super::problem::Problem;
@@ -56,8 +56,9 @@ impl S3Writer {
     async fn send(&mut self, call: Call, doing: &'static str) -> Result<String, Fault> {
         let check = self.store.check;
         let computed = std::mem::replace(&mut self.digester, Digester::new([])).finish();
-        let call = call.headers(check.of_bytes(&computed)).content(self.heap.content());
-        let wait = self.store.client.patience().total;
+        let content = self.heap.content();
+        let wait = self.store.client.patience().total + transfer_time(&content);
+        let call = call.headers(check.of_bytes(&computed)).content(content);
         let slot = timeout(wait, self.store.slots.acquire()).await;
         let slot =
             slot.map_err(|_| Fault::new(FaultKind::Unavailable, doing, "no request to S3 became free"))?;

@@ -169,20 +169,19 @@ async fn a_bucket_that_is_not_there_is_said_when_the_store_opens() {
 
 #[tokio::test]
 async fn an_object_that_must_not_be_replaced_is_not_where_the_server_can_say_so() {
-    let (proxy, settings) = behind(&Server::garage(), "conditions").await;
-    let mut settings = settings;
-    settings.refuses_existing = true;
-    // Garage itself takes the condition and does not look at it: its answer is made here.
-    let refusal = "HTTP/1.1 412 Precondition Failed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    let store = open(settings.clone()).await;
-    let (own, parts, _) = landed(&store, (1, "k"), &About::default(), &[MIB]).await;
+    let (proxy, settings) = behind(&Server::swift(), "conditions").await;
+    let store = open(S3Settings { refuses_existing: true, ..settings }).await;
+    let (own, parts, whole) = landed(&store, (1, "k"), &About::default(), &[MIB]).await;
     seal(&store, &own, "k", &parts).await;
     let (other, parts_of_it, _) = landed(&store, (2, "k"), &About::default(), &[2 * MIB]).await;
-    proxy.harm("POST uploadId=", [Harm::Answer(refusal)]);
     let sealed = store.seal(&other, &key("k"), &parts_of_it).await.unwrap();
     assert!(matches!(sealed, Seal::Blocked(obstacle) if obstacle.name == "k" && !obstacle.is_folder));
-    // A refusal of our own object, made by a try whose answer was lost, is no refusal.
+    assert_eq!(object(&store, "k").await, whole);
+    // A refusal because of our own object, made by a try whose answer was lost, is no refusal.
+    let refusal = "HTTP/1.1 412 Precondition Failed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     proxy.harm("POST uploadId=", [Harm::LoseAnswer, Harm::Answer(refusal)]);
-    let (own, parts, _) = landed(&store, (3, "fresh"), &About::default(), &[MIB]).await;
+    let (own, parts, whole) = landed(&store, (3, "fresh"), &About::default(), &[MIB]).await;
     seal(&store, &own, "fresh", &parts).await;
+    proxy.assert_done();
+    assert_eq!(object(&store, "fresh").await, whole);
 }

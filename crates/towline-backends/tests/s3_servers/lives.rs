@@ -1,14 +1,20 @@
 //! Lives of uploads on both servers: what breaks between a completion and its fact, what changes behind our back,
 //! files that are read before they are published, long lists.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use towline_backends::s3::S3Store;
 use towline_core::FaultKind;
+use towline_core::clock::Clock as _;
 use towline_core::digest::{Algorithm, Digester};
-use towline_core::store::{Direct as _, Holder, Seal, Store as _};
+use towline_core::store::{Direct as _, Holder, Seal, Store as _, Validity};
 use towline_core::testing::store_contract::content;
 use towline_core::upload::{About, Tail};
 
-use crate::support::{MIB, Server, gather, id, key, land, landed, object, open, place, seal, slot, told};
+use crate::support::{
+    MIB, RealClock, Server, gather, id, key, land, landed, object, open, place, seal, slot, told,
+};
 
 fn both() -> [Server; 2] {
     [Server::garage(), Server::swift()]
@@ -135,6 +141,9 @@ async fn a_file_with_a_declared_digest_is_read_before_it_is_published() {
         assert!(store.is_sealed(&own, &key("verified"), &parts).await.unwrap());
         assert!(store.read_parts(&own, &parts).await.unwrap().is_none());
         assert_eq!(object(&store, "verified").await, whole);
+        let told = head(&store, "verified").await;
+        assert!(told.contains("content-type: text/x-towline"), "{told}");
+        assert!(told.contains("x-amz-meta-colour: =?utf-8?b?z3ldvg4=?="), "{told}");
 
         let (newer, parts_of_it, newest) = landed(&store, (2, "verified"), &About::default(), &[MIB]).await;
         seal(&store, &newer, "verified", &parts_of_it).await;
@@ -148,8 +157,8 @@ async fn a_file_with_a_declared_digest_is_read_before_it_is_published() {
 }
 
 #[tokio::test]
-async fn nothing_is_an_object_with_its_type() {
-    for server in both() {
+async fn nothing_is_an_object_too() {
+    for (server, keeps_type) in [(Server::garage(), false), (Server::swift(), true)] {
         let store = server.store_of_its_own("empty").await;
         let about = About { content_type: Some("text/x-towline".to_owned()), ..About::default() };
         for (number, about) in [(1, about), (2, declared(b""))] {
@@ -161,9 +170,18 @@ async fn nothing_is_an_object_with_its_type() {
             let first = seal(&store, &own, "nothing", &[]).await;
             assert_eq!(seal(&store, &own, "nothing", &[]).await, first);
             assert!(object(&store, "nothing").await.is_empty());
+            // Garage takes no part of no bytes, which would keep it.
+            assert_eq!(head(&store, "nothing").await.contains("content-type: text/x-towline"), keeps_type);
             store.discard(&own).await.unwrap();
         }
     }
+}
+
+/// What a server says of an object, in lower case.
+async fn head(store: &S3Store, name: &str) -> String {
+    let validity = Validity { from: RealClock.now(), lasts: Duration::from_mins(1) };
+    let url = store.signer().await.unwrap().get_url(&key(name), None, validity);
+    crate::support::http("GET", &url, &[], b"").await.1.to_lowercase()
 }
 
 #[tokio::test]
@@ -217,6 +235,39 @@ async fn a_staged_upload_is_surveyed_under_its_id() {
         assert_eq!(*holder, id(5));
         store.discard(left).await.unwrap();
         assert_eq!(store.survey(crate::support::later(), None, 10).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_checks_is_found_out() {
+    for (server, is_relayed, expected) in [
+        (Server::garage(), false, "check: Crc64, has_conditions: false"),
+        (Server::garage(), true, "check: Crc64Whole, has_conditions: false"),
+        (Server::swift(), false, "check: Crc64, has_conditions: true"),
+    ] {
+        let mut settings = server.settings("abilities");
+        (settings.is_relayed, settings.refuses_existing) = (is_relayed, true);
+        let store = open(settings).await;
+        assert!(format!("{store:?}").contains(expected), "{store:?}");
+        let left = store.survey(crate::support::later(), None, 10).await.unwrap();
+        assert_eq!(left, [], "nothing is left of trying it");
+    }
+}
+
+#[tokio::test]
+async fn in_a_bucket_of_others_only_our_own_corner_is_surveyed() {
+    for server in both() {
+        let mut settings = server.settings("shared");
+        settings.owns_bucket = false;
+        let store = open(settings).await;
+        let keyed = place(&store, (1, "somebody's"), &About::default()).await;
+        let staged = place(&store, (2, "verified"), &declared(b"?")).await;
+        let found = store.survey(crate::support::later(), None, 10).await.unwrap();
+        assert_eq!(found, [(staged.clone(), Holder::Upload(id(2)))]);
+        let long_ago = towline_core::clock::Timestamp::from_millis(0);
+        assert_eq!(store.survey(long_ago, None, 10).await.unwrap(), [], "what is young is left alone");
+        store.discard(&keyed).await.unwrap();
+        store.discard(&staged).await.unwrap();
     }
 }
 

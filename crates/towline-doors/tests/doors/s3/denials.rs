@@ -1,0 +1,142 @@
+//! Requests that are not believed.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use towline_sigv4::Payload;
+
+use super::{Ask, S3, ask, code, signer};
+
+#[tokio::test]
+async fn who_does_not_sign_is_denied() {
+    let s3 = S3::default();
+    s3.put("a", "0123").await;
+    assert_snapshot!(s3.talk.say("GET /towline/a?partNumber=1\nhost: h").await, @r#"
+    403 Forbidden
+    content-type: application/xml
+
+    <?xml version="1.0" encoding="UTF-8"?>
+    <Error><Code>AccessDenied</Code><Message>Access Denied</Message><Resource>/towline/a</Resource><RequestId>r1</RequestId><HostId>r1</HostId></Error>
+    "#);
+    for method in ["GET", "PUT", "POST", "DELETE"] {
+        assert_eq!(code(&s3.talk.say(format!("{method} /towline/a\nhost: h")).await), "403 AccessDenied");
+    }
+    assert_eq!(s3.talk.say("HEAD /towline/a\nhost: h").await, "403 Forbidden\n\n", "heads have no body");
+    let v2 = "GET /towline/a\nhost: h\nauthorization: AWS AKALI:c2lnbmF0dXJl";
+    assert_eq!(code(&s3.talk.say(v2).await), "400 InvalidRequest");
+}
+
+#[tokio::test]
+async fn who_signs_otherwise_is_denied() {
+    let s3 = S3::default();
+    let get = ask("GET", "/towline/a");
+    assert_eq!(code(&s3.say_as(&signer("AKMAL", "x"), get).await), "403 InvalidAccessKeyId");
+    let wrong = s3.say_as(&signer("AKALI", "x"), get).await;
+    assert_eq!(code(&wrong), "403 SignatureDoesNotMatch");
+    assert!(wrong.contains("<StringToSign>AWS4-HMAC-SHA256\n20261121T000000Z\n"), "{wrong}");
+    let signed = String::from_utf8(get.signed(&s3.ali(), s3.now())).unwrap();
+    for (was, is) in [
+        ("GET /towline/a", "GET /towline/b"),
+        ("GET /towline/a", "DELETE /towline/a"),
+        ("GET /towline/a", "GET /towline/a?acl"),
+        ("host: s3.test:8000", "host: s4.test:8000"),
+    ] {
+        let changed = signed.replacen(was, is, 1);
+        assert_eq!(code(&s3.talk.say(changed).await), "403 SignatureDoesNotMatch", "{is}");
+    }
+    let stray = signed.replacen("\n\n", "\nx-amz-acl: public-read\n\n", 1);
+    assert_eq!(code(&s3.talk.say(stray).await), "403 AccessDenied");
+    let broken = signed.replacen("Credential=AKALI/", "Credential=AKALI", 1);
+    assert_eq!(code(&s3.talk.say(broken).await), "400 AuthorizationHeaderMalformed");
+}
+
+#[tokio::test]
+async fn a_wrong_region_is_told_the_right_one() {
+    let s3 = S3::default();
+    let secret = towline_sigv4::Secret::new("secret of ali");
+    let credentials = towline_sigv4::Credentials {
+        access_key: "AKALI".to_owned(),
+        secret_key: secret,
+        session_token: None,
+    };
+    let elsewhere = towline_sigv4::Signer::new(credentials, "eu-central-1");
+    assert_snapshot!(s3.say_as(&elsewhere, ask("GET", "/towline/a")).await, @r#"
+    400 Bad Request
+    content-type: application/xml
+
+    <?xml version="1.0" encoding="UTF-8"?>
+    <Error><Code>AuthorizationHeaderMalformed</Code><Message>The authorization header is malformed; the region &apos;eu-central-1&apos; is wrong; expecting &apos;us-east-1&apos;</Message><Region>us-east-1</Region><Resource>/towline/a</Resource><RequestId>r1</RequestId><HostId>r1</HostId></Error>
+    "#);
+}
+
+#[tokio::test]
+async fn a_request_from_another_time_is_denied() {
+    let s3 = S3::default();
+    s3.put("a", "0123").await;
+    let signed = ask("GET", "/towline/a").signed(&s3.ali(), s3.now());
+    s3.talk.house.clock.advance(Duration::from_mins(15));
+    assert!(s3.talk.say(&signed).await.starts_with("200 OK"));
+    s3.talk.house.clock.advance(Duration::from_secs(1));
+    assert_eq!(code(&s3.talk.say(&signed).await), "403 RequestTimeTooSkewed");
+    let ahead = ask("GET", "/towline/a").signed(&s3.ali(), s3.now().after(Duration::from_mins(16)));
+    assert_eq!(code(&s3.talk.say(ahead).await), "403 RequestTimeTooSkewed");
+}
+
+#[tokio::test]
+async fn a_signed_url_is_good_for_its_time_its_method_and_its_key() {
+    let s3 = S3::default();
+    s3.put("a", "0123").await;
+    let url = |ask: Ask<'_>| ask.presigned(&s3.ali(), s3.now(), Duration::from_secs(60));
+    let get = url(ask("GET", "/towline/a"));
+    assert!(s3.talk.say(&get).await.ends_with("\n0123"));
+    let text = String::from_utf8(get.clone()).unwrap();
+    let other = text.replacen("/towline/a", "/towline/b", 1);
+    assert_eq!(code(&s3.talk.say(other).await), "403 SignatureDoesNotMatch");
+    let put = text.replacen("GET ", "PUT ", 1);
+    assert_eq!(code(&s3.talk.say(put).await), "403 SignatureDoesNotMatch");
+    let longer = text.replacen("X-Amz-Expires=60", "X-Amz-Expires=61", 1);
+    assert_eq!(code(&s3.talk.say(longer).await), "403 SignatureDoesNotMatch");
+    for seconds in ["0", "604801", "-1", "x"] {
+        let never = text.replacen("X-Amz-Expires=60", &format!("X-Amz-Expires={seconds}"), 1);
+        assert_eq!(code(&s3.talk.say(never).await), "400 AuthorizationQueryParametersError", "{seconds}");
+    }
+    s3.talk.house.clock.advance(Duration::from_secs(61));
+    assert_snapshot!(s3.talk.say(&get).await, @r#"
+    403 Forbidden
+    content-type: application/xml
+
+    <?xml version="1.0" encoding="UTF-8"?>
+    <Error><Code>AccessDenied</Code><Message>Request has expired</Message><RequestTime>2026-11-21T00:00:00Z</RequestTime><ServerTime>2026-11-21T00:01:01Z</ServerTime><Expires>2026-11-21T00:01:00Z</Expires><Resource>/towline/a</Resource><RequestId>r1</RequestId><HostId>r1</HostId></Error>
+    "#);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_the_signed_one_is_refused() {
+    let s3 = S3::default();
+    let put = ask("PUT", "/towline/a").body("0123").payload(Payload::Sha256([7; 32]));
+    assert_eq!(s3.code(put).await, "400 XAmzContentSHA256Mismatch");
+    let id = s3.begin("a").await;
+    let query = [("partNumber", "1"), ("uploadId", id.as_str())];
+    assert_eq!(s3.code(put.query(&query)).await, "400 XAmzContentSHA256Mismatch");
+    let query = [("uploadId", id.as_str())];
+    let completed = ask("POST", "/towline/a").query(&query).body("<x/>");
+    let completed = completed.payload(Payload::Sha256([7; 32]));
+    assert_eq!(s3.code(completed).await, "400 XAmzContentSHA256Mismatch");
+    assert_eq!(s3.talk.house.store.object("a"), None);
+    let without = String::from_utf8(ask("GET", "/towline/a").signed(&s3.ali(), s3.now())).unwrap();
+    let without = without.replacen("x-amz-content-sha256: ", "x-other: ", 1);
+    assert_eq!(code(&s3.talk.say(without).await), "400 InvalidRequest");
+}
+
+#[tokio::test]
+async fn a_key_does_what_it_may_and_sees_what_is_its_owners() {
+    let s3 = S3::default();
+    s3.put("shared/a", "0123").await;
+    let eve = s3.eve();
+    assert_eq!(code(&s3.say_as(&eve, ask("GET", "/towline/shared/a")).await), "404 NoSuchKey");
+    assert_eq!(code(&s3.say_as(&eve, ask("GET", "/towline/a")).await), "403 AccessDenied");
+    assert_eq!(code(&s3.say_as(&eve, ask("PUT", "/towline/shared/b").body("0")).await), "403 AccessDenied");
+    assert_eq!(code(&s3.say_as(&eve, ask("DELETE", "/towline/shared/a")).await), "403 AccessDenied");
+    let begun = ask("POST", "/towline/shared/a").query(&[("uploads", "")]);
+    assert_eq!(code(&s3.say_as(&eve, begun).await), "403 AccessDenied");
+}

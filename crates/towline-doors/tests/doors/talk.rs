@@ -1,5 +1,7 @@
 //! Speaks to a router in text.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
@@ -9,7 +11,8 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use towline_core::policy::Policy;
 use towline_core::testing::House;
-use towline_doors::{DoorSettings, router};
+use towline_doors::{DoorSettings, Keyring, S3DoorSettings, router};
+use towline_sigv4::Secret;
 
 /// A house with its doors open.
 pub(crate) struct Talk {
@@ -19,10 +22,19 @@ pub(crate) struct Talk {
 
 /// The first upload's id, as the house counts.
 pub(crate) const FIRST: &str = "00000000-0000-4000-8000-000000000001";
+/// The first upload's id where a name was made up before.
+pub(crate) const SECOND: &str = "00000000-0000-4000-8000-000000000002";
 
 /// Headers that every reply has, or that say nothing in a transcript.
-const UNSHOWN: [&str; 5] =
-    ["access-control-expose-headers", "content-length", "vary", "x-request-id", "cache-control"];
+const UNSHOWN: [&str; 7] = [
+    "access-control-expose-headers",
+    "content-length",
+    "vary",
+    "x-request-id",
+    "x-amz-request-id",
+    "x-amz-id-2",
+    "cache-control",
+];
 
 impl Default for Talk {
     fn default() -> Self {
@@ -37,7 +49,20 @@ impl Talk {
 
     /// With what a binary brings.
     pub(crate) fn with_own(settings: DoorSettings, own: Router) -> Self {
-        let house = House::new(Policy::default());
+        Self::new(Policy::default(), settings, own)
+    }
+
+    /// Where parts of 4 bytes are large enough, and URLs lead to `up.test` and are signed alike each time.
+    pub(crate) fn of_documents(settings: DoorSettings) -> Self {
+        let keyring = Arc::new(Keyring::new(Secret::new("testing"), Vec::new()));
+        let public_url = Some(PUBLIC.to_owned());
+        let s3 = S3DoorSettings { keyring, ..settings.s3 };
+        let policy = Policy { free_part_bytes_min: 4, ..Policy::default() };
+        Self::new(policy, DoorSettings { public_url, s3, ..settings }, Router::new())
+    }
+
+    pub(crate) fn new(policy: Policy, settings: DoorSettings, own: Router) -> Self {
+        let house = House::new(policy);
         let router = router(house.engine.clone(), settings, own);
         Self { house, router }
     }
@@ -58,6 +83,22 @@ impl Talk {
         assert!(reply.starts_with("200 OK"), "{reply}");
     }
 
+    /// The text that a reply to this request holds under a name.
+    pub(crate) async fn told(&self, request: &str, name: &str) -> String {
+        let reply = self.say(request).await;
+        let start = format!("\"{name}\":\"");
+        let rest = reply.split_once(&start).unwrap_or_else(|| panic!("no {name} in {reply}")).1;
+        rest.split_once('"').expect("a text ends").0.to_owned()
+    }
+
+    /// PUTs to a signed URL and returns the `ETag` of the answer.
+    pub(crate) async fn put_to(&self, url: &str, bytes: &str) -> String {
+        let target = url.strip_prefix(PUBLIC).expect("a URL of ours");
+        let reply = self.ask(format!("PUT {target}\nHost: up.test\n\n{bytes}").as_bytes()).await;
+        assert_eq!(reply.status(), 200, "{url}");
+        reply.headers()["etag"].to_str().expect("a tag is text").to_owned()
+    }
+
     pub(crate) async fn put(&self, number: u32, bytes: &str) -> String {
         self.say(format!("PUT /upload/{FIRST}/part/{number}\n\n{bytes}")).await
     }
@@ -70,6 +111,22 @@ impl Talk {
         let done = self.say(format!("POST /upload/{FIRST}/complete\n\n")).await;
         assert!(done.starts_with("200 OK"), "{done}");
     }
+}
+
+/// Where servers of [`Talk::of_documents`] are reached.
+const PUBLIC: &str = "http://up.test";
+
+/// A transcript without what signs its URLs.
+pub(crate) fn unsigned(text: &str) -> String {
+    let mut pieces = text.split('?');
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (query, rest) = piece.split_at(piece.find('"').unwrap_or(piece.len()));
+        let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("X-")).collect();
+        let mark = if kept.is_empty() { "" } else { "?" };
+        plain.extend([mark, &kept.join("&"), rest]);
+    }
+    plain
 }
 
 fn parse(text: &[u8]) -> Request<Body> {

@@ -10,16 +10,16 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use towline_core::digest::Digest;
 use towline_core::engine::Download;
 use towline_core::key::Key;
-use towline_core::store::ObjectReader;
+use towline_core::store::{ObjectReader, Signer, Validity};
 use towline_core::upload::{Phase, Upload};
 use tracing::Span;
 use utoipa_axum::router::OpenApiRouter;
@@ -70,6 +70,7 @@ impl Door for Downloads {
     responses(
         (status = 200, description = "The whole file", body = Vec<u8>, content_type = "*/*"),
         (status = 206, description = "The ranges", body = Vec<u8>, content_type = "*/*"),
+        (status = 307, description = "The file lies in a store that is reached directly: get it there"),
         (status = 304, description = "It is the file you have"),
         (status = 412, description = "A condition does not hold"),
         (status = 416, description = "No range lies within the file"),
@@ -79,17 +80,22 @@ async fn download(
     State(state): State<DoorState>,
     Caller(who): Caller,
     KeyPath(text): KeyPath,
-    headers: HeaderMap,
+    (method, headers): (Method, HeaderMap),
 ) -> Result<Response, Refused> {
     let key = Key::parse(&text).map_err(|problem| Refused::field("key", problem.to_string()))?;
     let name = key.file_name().to_owned();
-    let Download { object, upload } = state.engine.read(&who, key).await?;
+    let Download { object, upload } = state.engine.read(&who, key.clone()).await?;
     let current = Current::new(&object.version, object.modified_at);
     let size_bytes = object.size_bytes;
     let mut response = match current.judge(&headers) {
         Verdict::Failed => return Err(Refused::Precondition),
         Verdict::NotModified => empty(StatusCode::NOT_MODIFIED),
         Verdict::Send => {
+            if method == Method::GET
+                && let Some(signer) = state.engine.signer().await?
+            {
+                return Ok(elsewhere(&state, &*signer, &key));
+            }
             let wanted = if current.admits_range(&headers) {
                 range::wanted(&headers, size_bytes)
             } else {
@@ -111,6 +117,17 @@ async fn download(
     head.insert(CONTENT_SECURITY_POLICY, policy);
     add_digests(head, upload.as_ref(), is_whole);
     Ok(response)
+}
+
+/// Sends the client to the store for the bytes.
+fn elsewhere(state: &DoorState, signer: &dyn Signer, key: &Key) -> Response {
+    let validity = Validity { from: state.engine.now(), lasts: state.settings.s3.url_lifetime };
+    let name = disposition::attachment(key.file_name());
+    let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
+    let head = response.headers_mut();
+    head.insert(LOCATION, header(&signer.get_url(key, Some(&name), validity)));
+    head.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
 }
 
 /// Text of ours as a header's value.

@@ -36,6 +36,7 @@ pub(super) async fn init(
     let created = state.engine.create(&who, order).await;
     let Created { upload, is_resumed } = created.map_err(|error| name_field(error, key_field))?;
     Span::current().record("upload.id", tracing::field::display(upload.id));
+    let upload = if is_resumed { state.engine.status(&who, upload.id).await? } else { upload };
     let completed_parts = completed_parts(&state.engine, &who, &upload).await?;
     Ok(reply(&InitReply {
         session_id: upload.id.to_string(),
@@ -45,7 +46,7 @@ pub(super) async fn init(
         status: Status::of(&upload.phase),
         completed_parts,
         expires_at: rfc3339(upload.expires_at),
-        mode: Mode::Relayed,
+        mode: Mode::of(&state.engine),
         resumed: is_resumed,
     }))
 }

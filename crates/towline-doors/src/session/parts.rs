@@ -1,19 +1,22 @@
 //! Sending parts, and seeing which have landed.
 
+use std::collections::HashMap;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::Value;
+use towline_core::Engine;
 use towline_core::engine::{Landed, PutPart};
-use towline_core::upload::{Phase, UploadId};
-use towline_core::{Engine, Refusal};
+use towline_core::store::Validity;
+use towline_core::upload::UploadId;
 use tracing::Span;
 use utoipa::ToSchema;
 
 use super::PAGE;
 use super::wire::{
-    Mode, PartLine, PartReply, PartUrl, PartsReply, ProgressReply, UrlsReply, UrlsRequest, crc64nvme, md5,
+    Mode, PartLine, PartReply, PartUrl, PartsReply, ProgressReply, RegisterReply, RegisterRequest, SentPart,
+    UrlsReply, UrlsRequest, crc64nvme, md5,
 };
 use crate::DoorState;
 use crate::auth::Caller;
@@ -109,24 +112,53 @@ pub(super) async fn page(
     let is_full = parts.len() == limit;
     Ok(reply(&PartsReply {
         next: parts.last().filter(|_| is_full).map(|part| part.number),
-        parts: parts.iter().map(PartLine::new).collect(),
+        parts: parts.iter().map(|part| PartLine::new(part, state.engine.part_tag(part))).collect(),
     }))
 }
 
-/// Registers parts that were sent to the store directly. Refused while the bytes go through this server.
+/// Registers parts that were sent to the store directly, and says which the store does not have. Refused while the
+/// bytes go through this server.
 #[utoipa::path(
-    post, path = "/upload/{session_id}/parts", tag = "session", request_body = Object,
+    post, path = "/upload/{session_id}/parts", tag = "session", request_body = RegisterRequest,
     params(("session_id" = String, Path, description = "From init")),
-    responses((status = 409, description = "The bytes of this upload go through this server")),
+    responses(
+        (status = 200, description = "What the store has", body = RegisterReply),
+        (status = 409, description = "The bytes of this upload go through this server"),
+    ),
 )]
 pub(super) async fn register(
     State(state): State<DoorState>,
     Caller(who): Caller,
     UploadPath(id): UploadPath,
-    Json(_): Json<Value>,
+    Json(request): Json<RegisterRequest>,
 ) -> Result<Response, Refused> {
-    state.engine.status(&who, id).await?;
-    Err(Refused::NotDirect)
+    if request.parts.len() as u64 > URLS_MAX {
+        return Err(Refused::field("parts", format!("are more than the {URLS_MAX} taken at once")));
+    }
+    // Asks the store, and records what is news.
+    let upload = state.engine.status(&who, id).await?;
+    if !state.engine.is_direct() {
+        return Err(Refused::NotDirect);
+    }
+    let mut landed: HashMap<u64, String> = HashMap::new();
+    let mut after = 0;
+    loop {
+        let page = Box::pin(state.engine.parts(&who, id, (after, PAGE))).await?;
+        let Some(last) = page.last() else { break };
+        after = last.number;
+        landed.extend(page.iter().map(|part| (u64::from(part.number), state.engine.part_tag(part))));
+    }
+    let is_there = |sent: &&SentPart| {
+        let tag = landed.get(&sent.part_number);
+        tag.is_some_and(|tag| sent.etag.as_ref().is_none_or(|etag| etag.trim_matches('"') == tag))
+    };
+    let missing = request.parts.iter().filter(|sent| !is_there(sent)).map(|sent| sent.part_number);
+    Ok(reply(&RegisterReply {
+        session_id: id.to_string(),
+        mode: Mode::Direct,
+        missing_parts: missing.collect(),
+        progress: ProgressReply::new(upload.progress, &upload),
+    }))
 }
 
 /// One URL for each wanted part, all in one reply.
@@ -142,25 +174,22 @@ pub(super) async fn urls(
     Json(request): Json<UrlsRequest>,
 ) -> Result<Response, Refused> {
     let numbers = wanted(&request)?;
-    let upload = state.engine.status(&who, id).await?;
-    match &upload.phase {
-        Phase::Open | Phase::Disputed => {}
-        Phase::Sealing | Phase::Sealed(_) | Phase::Abandoned(_) => {
-            return Err(Refusal::NotOpen(upload.phase.name()).into());
-        }
-    }
+    let upload = state.engine.uploading(&who, id).await?;
     let base = state.settings.public_url.as_deref().unwrap_or("");
+    let signer = state.engine.signer().await?;
+    let validity = Validity { from: state.engine.now(), lasts: state.settings.s3.url_lifetime };
+    let signed = signer.map(|signer| signer.part_urls(&upload, validity));
     let limits = Engine::limits(&state.engine);
     let mut urls = Vec::with_capacity(numbers.len());
     for number in numbers {
         let slot = upload.plan.slot(number, &limits)?;
-        urls.push(PartUrl {
-            part_number: slot.number,
-            url: part_url(base, id, slot.number),
-            size: slot.room.max_bytes(),
-        });
+        let url = match &signed {
+            Some(signed) => signed(slot.number),
+            None => part_url(base, id, slot.number),
+        };
+        urls.push(PartUrl { part_number: slot.number, url, size: slot.room.max_bytes() });
     }
-    Ok(reply(&UrlsReply { session_id: id.to_string(), mode: Mode::Relayed, urls }))
+    Ok(reply(&UrlsReply { session_id: id.to_string(), mode: Mode::of(&state.engine), urls }))
 }
 
 fn part_url(base: &str, id: UploadId, number: u32) -> String {

@@ -40,7 +40,7 @@ pub(super) async fn status(
         file_size: upload.plan.total_bytes(),
         part_bytes: part_bytes(&upload.plan),
         received_bytes: upload.progress.landed_bytes,
-        mode: Mode::Relayed,
+        mode: Mode::of(&state.engine),
         created_at: rfc3339(upload.created_at),
         expires_at: (!status.is_end()).then(|| rfc3339(upload.expires_at)),
         receipt,

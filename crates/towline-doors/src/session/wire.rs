@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use towline_core::Engine;
 use towline_core::digest::{Algorithm, Digest, hex};
 use towline_core::plan::Plan;
 use towline_core::receipt::{Receipt, Voucher};
@@ -58,6 +59,14 @@ pub(super) struct InitRequest {
 pub(super) enum Mode {
     /// Through this server.
     Relayed,
+    /// Straight to the store, by signed URLs.
+    Direct,
+}
+
+impl Mode {
+    pub(super) fn of(engine: &Engine) -> Self {
+        if engine.is_direct() { Self::Direct } else { Self::Relayed }
+    }
 }
 
 /// The words of the document for where an upload is in its life.
@@ -263,7 +272,34 @@ pub(super) struct PartLine {
     pub(super) size: u64,
     /// Compare it with your own bytes before you trust a resumed upload.
     pub(super) crc64nvme: Option<String>,
+    /// How S3's clients name it.
+    pub(super) etag: String,
     pub(super) landed_at: String,
+}
+
+/// Parts that were sent to the store directly.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct RegisterRequest {
+    #[schema(max_items = 10_000)]
+    pub(super) parts: Vec<SentPart>,
+}
+
+/// A part as the store answered its PUT.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct SentPart {
+    pub(super) part_number: u64,
+    /// The `ETag`, with or without quotes; when it is there it must be that of the landed part.
+    pub(super) etag: Option<String>,
+}
+
+/// What the store has of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RegisterReply {
+    pub(super) session_id: String,
+    pub(super) mode: Mode,
+    /// Those that the store does not have so: send them again.
+    pub(super) missing_parts: Vec<u64>,
+    pub(super) progress: ProgressReply,
 }
 
 /// Which parts' URLs are wanted: a list, or everything between two numbers.
@@ -287,7 +323,7 @@ pub(super) struct UrlsReply {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PartUrl {
     pub(super) part_number: u32,
-    /// `PUT` the part here. Relative to this server unless it knows its own name.
+    /// `PUT` the part here: signed for the store when direct; else relative to this server unless it knows its own name.
     pub(super) url: String,
     pub(super) size: u64,
 }
@@ -363,11 +399,12 @@ impl SessionLine {
 }
 
 impl PartLine {
-    pub(super) fn new(part: &Part) -> Self {
+    pub(super) fn new(part: &Part, etag: String) -> Self {
         Self {
             part_number: part.number,
             size: part.size_bytes,
             crc64nvme: crc64nvme(part.crc64),
+            etag,
             landed_at: rfc3339(part.landed_at),
         }
     }

@@ -326,13 +326,13 @@ async fn landed_parts_are_paged_with_their_digests() {
     200 OK
     content-type: application/json
 
-    {"parts":[{"part_number":1,"size":4,"crc64nvme":"512866bf69f33a16","landed_at":"2026-11-21T00:00:00.000Z"}],"next":1}
+    {"parts":[{"part_number":1,"size":4,"crc64nvme":"512866bf69f33a16","etag":"512866bf69f33a160000000000000004","landed_at":"2026-11-21T00:00:00.000Z"}],"next":1}
     "#);
     assert_snapshot!(talk.say(format!("GET /upload/{FIRST}/parts?after=1")).await, @r#"
     200 OK
     content-type: application/json
 
-    {"parts":[{"part_number":3,"size":4,"crc64nvme":"a7d4325efaa0dabe","landed_at":"2026-11-21T00:00:00.000Z"}],"next":null}
+    {"parts":[{"part_number":3,"size":4,"crc64nvme":"a7d4325efaa0dabe","etag":"a7d4325efaa0dabe0000000000000004","landed_at":"2026-11-21T00:00:00.000Z"}],"next":null}
     "#);
 }
 
@@ -373,7 +373,7 @@ async fn each_part_has_a_url_and_none_is_registered_while_relayed() {
 
     {"type":"/api/errors#bad-field","title":"A field is missing or wrong","status":400,"detail":"parts: is missing: give 'parts', or 'from' and 'to'","field":"parts","request_id":"r1"}
     "#);
-    assert_snapshot!(talk.say(format!("POST /upload/{FIRST}/parts\n\n{{}}")).await, @r#"
+    assert_snapshot!(talk.say(format!("POST /upload/{FIRST}/parts\n\n{{\"parts\":[]}}")).await, @r#"
     409 Conflict
     content-type: application/problem+json
 

@@ -185,3 +185,30 @@ async fn an_object_that_must_not_be_replaced_is_not_where_the_server_can_say_so(
     proxy.assert_done();
     assert_eq!(object(&store, "fresh").await, whole);
 }
+
+#[tokio::test]
+async fn where_no_checksum_is_looked_at_what_was_stored_is_compared() {
+    const OTHER: Harm = Harm::Answer(concat!(
+        "HTTP/1.1 200 OK\r\netag: \"0123456789abcdef0123456789abcdef\"\r\ncontent-length: 0\r\n",
+        "connection: close\r\n\r\n"
+    ));
+    let (proxy, settings) = behind(&Server::garage(), "md5").await;
+    // A part with a wrong checksum is taken, three times: once for each that is tried.
+    proxy.harm("PUT partNumber=1&", [OTHER, Harm::None, OTHER, Harm::None, OTHER, Harm::None]);
+    let store = open(S3Settings { is_relayed: true, ..settings }).await;
+    proxy.assert_done();
+    assert!(format!("{store:?}").contains("check: Md5"), "{store:?}");
+
+    proxy.harm("PUT partNumber=1&", [OTHER]);
+    let (own, parts, whole) = landed(&store, (1, "k"), &About::default(), &[MIB]).await;
+    proxy.assert_done();
+    seal(&store, &own, "k", &parts).await;
+    assert_eq!(object(&store, "k").await, whole, "it was sent again");
+
+    let own = place(&store, (2, "never"), &About::default()).await;
+    proxy.harm("PUT partNumber=1&", [OTHER, OTHER]);
+    let mut part = writer(&store, &own, 1).await;
+    part.write(Bytes::from_static(b"abc")).await.unwrap();
+    let fault = part.land().await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Corrupt, "{}", told(&fault));
+}

@@ -11,6 +11,8 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 /// What happens to a request, before or after the server has seen it.
 #[derive(Clone, Debug)]
 pub(crate) enum Harm {
+    /// It is spared.
+    None,
     /// This is answered, and the server sees nothing.
     Answer(&'static str),
     /// The connection ends when the request has arrived.
@@ -123,7 +125,7 @@ async fn serve(
             tokio::io::copy(&mut (&mut client).take(rest), &mut server).await?;
             tokio::io::copy(&mut server.take(bytes), &mut client).await.map(drop)
         }
-        None => {
+        Some(Harm::None) | None => {
             let mut server = forward(&head, end, upstream).await?;
             copy_bidirectional(&mut client, &mut server).await.map(drop)
         }

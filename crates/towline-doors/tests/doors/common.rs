@@ -112,7 +112,7 @@ async fn pages_of_allowed_origins_may_call_and_read_refusals() {
     assert_snapshot!(talk.say(preflight("http://localhost:5173")).await, @r"
     200 OK
     access-control-allow-headers: x-part-hash,authorization
-    access-control-allow-methods: GET,HEAD,POST,PUT,PATCH,DELETE
+    access-control-allow-methods: GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS
     access-control-allow-origin: http://localhost:5173
     access-control-max-age: 3600
     allow: PUT
@@ -141,11 +141,36 @@ async fn the_document_describes_what_is_served() {
         }
     }
     assert_snapshot!(described.join("\n"), @r"
+    post /abort-multipart-upload
+    post /api/multipart/create
+    post /api/multipart/{upload_id}/abort
+    post /api/multipart/{upload_id}/complete
+    post /api/multipart/{upload_id}/presign
+    post /api/multipart/{upload_id}/register-part
+    get /api/multipart/{upload_id}/status
+    post /api/upload
+    post /api/upload/backend
+    post /api/upload/simple
+    post /complete-multipart-upload
     get /download/{key}
     head /download/{key}
+    post /get-presigned-url
     get /health
+    post /invoke
+    post /list-parts
     get /ready
+    post /s3/multipart
+    delete /s3/multipart/{upload_id}
+    get /s3/multipart/{upload_id}
+    get /s3/multipart/{upload_id}/batch
+    post /s3/multipart/{upload_id}/complete
+    get /s3/multipart/{upload_id}/{part_number}
+    get /s3/params
+    get /s3/sts
     get /sessions
+    post /start-multipart-upload
+    get /upload-backend/chunk_loaded
+    get /upload-backend/signing_key
     post /upload/init
     delete /upload/{session_id}
     post /upload/{session_id}/complete
@@ -155,6 +180,14 @@ async fn the_document_describes_what_is_served() {
     post /upload/{session_id}/parts
     get /upload/{session_id}/status
     post /upload/{session_id}/urls
+    get /uploads/download/{key}
+    delete /uploads/multipart/abort
+    post /uploads/multipart/complete
+    post /uploads/multipart/init
+    post /uploads/multipart/part-url
+    get /uploads/multipart/parts
+    post /uploads/multipart/parts/list
+    post /uploads/url
     ");
 }
 

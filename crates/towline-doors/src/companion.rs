@@ -48,18 +48,22 @@ impl Door for Companion {
         .fold(OpenApiRouter::new(), add)
     }
 
-    /// Uppy shows `message` up to 5.x, of a 4xx only, and since 6.x nothing but the reason phrase of HTTP/1.1.
     fn refuse(&self, refused: &Refused, _: &RequestId) -> Response {
-        let error = CompanionError::of(refused);
-        let mut response = problem::dressed(refused, &error, "application/json");
-        if let Refused::Engine(Error::Refused(Refusal::StoreFull)) = refused {
-            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        }
-        if let Ok(phrase) = ReasonPhrase::try_from(phrase(error.message())) {
-            response.extensions_mut().insert(phrase);
-        }
-        response
+        refusal(refused)
     }
+}
+
+/// Uppy shows `message` up to 5.x, of a 4xx only, and since 6.x nothing but the reason phrase of HTTP/1.1.
+fn refusal(refused: &Refused) -> Response {
+    let error = CompanionError::of(refused);
+    let mut response = problem::dressed(refused, &error, "application/json");
+    if let Refused::Engine(Error::Refused(Refusal::StoreFull)) = refused {
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    }
+    if let Ok(phrase) = ReasonPhrase::try_from(phrase(error.message())) {
+        response.extensions_mut().insert(phrase);
+    }
+    response
 }
 
 /// Adds a route at its own path, behind a base with a slash at its end, and behind a token in the path.
@@ -107,6 +111,14 @@ fn phrase(message: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_store_is_told_with_a_status_that_uppy_shows() {
+        let response = refusal(&Refusal::StoreFull.into());
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let phrase = response.extensions().get::<ReasonPhrase>().unwrap();
+        assert!(phrase.as_bytes().starts_with(b"The store is full"));
+    }
 
     #[test]
     fn a_phrase_is_one_line_of_plain_text() {

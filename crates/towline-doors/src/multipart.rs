@@ -85,7 +85,7 @@ async fn create(desk: Desk, Json(request): Json<CreateRequest>) -> Result<Respon
     let key = recording(&desk, &request.filename)?;
     let size = request.size;
     let about = About {
-        filename: request.filename,
+        filename: naming::plain(&request.filename),
         content_type: Some(request.content_type.unwrap_or_else(|| "application/octet-stream".to_owned())),
         metadata: request.user_id.map(|user| ("user_id".to_owned(), user)).into_iter().collect(),
         ..About::default()

@@ -6,6 +6,8 @@ use towline_core::store::Limits;
 
 /// What stands for a file without a name.
 const NAMELESS: &str = "file";
+/// The longest name that is kept with an upload.
+const FILENAME_BYTES_MAX: usize = 1024;
 
 /// The caller's own place, `lead`, and the file's name without folders of its own. Long names keep their end, where
 /// the extension is.
@@ -28,6 +30,12 @@ pub(crate) fn with_folders(who: &Principal, filename: &str) -> String {
     }
 }
 
+/// A file's name as it is kept with an upload: what no name holds is replaced.
+pub(crate) fn plain(filename: &str) -> String {
+    let clean = filename.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    end_of(clean, FILENAME_BYTES_MAX)
+}
+
 /// One segment of a key, of at most so many bytes.
 fn segment(text: &str, bytes_max: usize) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() || c == '/' { '_' } else { c }).collect();
@@ -36,9 +44,14 @@ fn segment(text: &str, bytes_max: usize) -> String {
         "." | ".." => "_",
         clean => clean,
     };
-    let cut = clean.len().saturating_sub(bytes_max);
-    let start = (cut..=clean.len()).find(|at| clean.is_char_boundary(*at)).unwrap_or(clean.len());
-    clean[start..].to_owned()
+    end_of(clean.to_owned(), bytes_max)
+}
+
+/// At most so many of the last bytes.
+fn end_of(text: String, bytes_max: usize) -> String {
+    let cut = text.len().saturating_sub(bytes_max);
+    let start = (cut..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    if start == 0 { text } else { text[start..].to_owned() }
 }
 
 #[cfg(test)]
@@ -95,6 +108,7 @@ mod tests {
             let key = in_place(&who, "recordings/0123/", &name, &limits(Some(most)));
             let parsed = Key::parse(&key).unwrap();
             prop_assert!(parsed.check_segments(most).is_ok() && who.may_name(&parsed));
+            prop_assert!(!plain(&name).contains(char::is_control));
             let folders = with_folders(&who, &name);
             if folders.len() <= KEY_BYTES_MAX {
                 prop_assert!(who.may_name(&Key::parse(&folders).unwrap()));

@@ -1,6 +1,6 @@
 //! The first segments of all doors' paths: the S3 door's bucket lies beside them and must not hide one.
 
-const OURS: [&str; 23] = [
+const OURS: [&str; 24] = [
     "abort-multipart-upload",
     "api",
     "chunk_loaded",
@@ -21,6 +21,7 @@ const OURS: [&str; 23] = [
     "signing_key",
     "start-multipart-upload",
     "static",
+    "t",
     "upload",
     "upload-backend",
     "uploads",

@@ -50,7 +50,7 @@ impl Door for Simple {
 async fn start(desk: Desk, Json(request): Json<StartRequest>) -> Result<Response, Refused> {
     let key = Key::parse(&naming::with_folders(&desk.who, &request.file_name))
         .map_err(|problem| Refused::field("fileName", problem.to_string()))?;
-    let about = About { filename: request.file_name, ..About::default() };
+    let about = About { filename: naming::plain(&request.file_name), ..About::default() };
     let upload = desk.begin(key, about, None).await?;
     Ok(reply(&StartReply { upload_id: upload.id.to_string(), key: upload.key.to_string() }))
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::desk::{bare, number};
 use crate::json::{Query, whole_number};
+use crate::naming;
 use crate::problem;
 use crate::refused::Refused;
 
@@ -38,13 +39,13 @@ impl CreateRequest {
                 Some((name, other.to_string()))
             }
         });
-        about(self.filename, self.r#type, kept.collect())
+        about(&self.filename, self.r#type, kept.collect())
     }
 }
 
 /// The same out of the query of `params`: `filename`, `type` and `metadata[…]`.
 pub(super) fn about_of_query(query: &Query) -> Result<About, Refused> {
-    let filename = query.needed("filename")?.to_owned();
+    let filename = query.needed("filename")?;
     let kept = query.pairs().filter_map(|(name, value)| {
         let name = name.strip_prefix("metadata[")?.strip_suffix(']')?;
         // 6.x writes what is not there as text.
@@ -53,9 +54,9 @@ pub(super) fn about_of_query(query: &Query) -> Result<About, Refused> {
     Ok(about(filename, query.text("type").map(str::to_owned), kept.collect()))
 }
 
-fn about(filename: String, content_type: Option<String>, metadata: Vec<(String, String)>) -> About {
+fn about(filename: &str, content_type: Option<String>, metadata: Vec<(String, String)>) -> About {
     let content_type = content_type.filter(|text| !text.is_empty());
-    About { filename, content_type, metadata, ..About::default() }
+    About { filename: naming::plain(filename), content_type, metadata, ..About::default() }
 }
 
 /// An upload that takes parts.

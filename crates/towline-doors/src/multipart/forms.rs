@@ -13,6 +13,7 @@ use super::{created, recording};
 use crate::desk::Desk;
 use crate::form::{self, Opened};
 use crate::json::reply;
+use crate::naming;
 use crate::refused::Refused;
 
 /// A recording.
@@ -85,7 +86,7 @@ async fn take(
     let filename = filename.unwrap_or_default();
     let key = recording(desk, &filename)?;
     let metadata = fields.into_iter().filter(|(name, _)| name == "user_id").take(1).collect();
-    let about = About { filename, content_type, metadata, ..About::default() };
+    let about = About { filename: naming::plain(&filename), content_type, metadata, ..About::default() };
     let order = Order { key, cut: Cut::Free, total_bytes: None, about };
     let putting = desk.engine.put_object(&desk.who, (order, Vec::new()), frames.as_mut());
     let upload = Box::pin(putting).await?;

@@ -71,7 +71,7 @@ pub(super) async fn over_http(
 async fn dispatch(desk: &Desk, invocation: Invocation) -> Result<Invoked, Refused> {
     let Invocation { processor_name, action, payload } = invocation;
     if processor_name != PROCESSOR {
-        let error = PresignError::new("no-processor", format!("There is no processor {processor_name:?}"));
+        let error = PresignError::new("no-route", format!("There is no processor {processor_name:?}"));
         return Ok(Invoked::new(404, &error));
     }
     match action.as_str() {

@@ -48,7 +48,7 @@ impl KeyRequest {
         let text = naming::in_place(&desk.who, &format!("{lead}/"), &self.filename, &desk.engine.limits());
         let key = Key::parse(&text).map_err(|problem| Refused::field("filename", problem.to_string()))?;
         let about = About {
-            filename: self.filename.clone(),
+            filename: naming::plain(&self.filename),
             content_type: Some(self.content_type.clone()),
             fingerprint: Some(format!("signing_key {}", hex(&Sha256::digest(file)))),
             ..About::default()

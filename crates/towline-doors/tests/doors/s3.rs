@@ -67,7 +67,7 @@ impl<'a> Ask<'a> {
     }
 
     fn signed(self, signer: &Signer, moment: Moment) -> Vec<u8> {
-        let origin = Origin::parse(ORIGIN).unwrap();
+        let origin = Origin::parse(ORIGIN).expect("an origin");
         let target = self.target(&origin);
         let payload = self.payload.unwrap_or_else(|| Payload::Sha256(Sha256::digest(self.body).into()));
         let own = signer.sign(&target, payload, moment);
@@ -76,7 +76,7 @@ impl<'a> Ask<'a> {
     }
 
     fn presigned(self, signer: &Signer, moment: Moment, lasts: std::time::Duration) -> Vec<u8> {
-        let origin = Origin::parse(ORIGIN).unwrap();
+        let origin = Origin::parse(ORIGIN).expect("an origin");
         let url = signer.presign(&self.target(&origin), moment, lasts);
         self.text(&url[ORIGIN.len()..], self.headers.iter().copied())
     }
@@ -84,7 +84,7 @@ impl<'a> Ask<'a> {
     fn text<'b>(self, target: &str, headers: impl Iterator<Item = (&'b str, &'b str)>) -> Vec<u8> {
         let mut text = format!("{} {target}\nhost: s3.test:8000\n", self.method);
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\n"));
+            text.extend([name, ": ", value, "\n"]);
         }
         [text.as_bytes(), b"\n", self.body].concat()
     }
@@ -94,6 +94,14 @@ fn signer(access_key: &str, secret_key: &str) -> Signer {
     let secret_key = Secret::new(secret_key);
     let credentials = Credentials { access_key: access_key.to_owned(), secret_key, session_token: None };
     Signer::new(credentials, "us-east-1")
+}
+
+fn ali() -> Signer {
+    signer("AKALI", "secret of ali")
+}
+
+fn eve() -> Signer {
+    signer("AKEVE", "secret of eve")
 }
 
 impl Default for S3 {
@@ -122,28 +130,20 @@ impl S3 {
         Self { talk: Talk::new(policy, DoorSettings { s3, ..settings }, Router::new()), keyring }
     }
 
-    fn ali(&self) -> Signer {
-        signer("AKALI", "secret of ali")
-    }
-
-    fn eve(&self) -> Signer {
-        signer("AKEVE", "secret of eve")
-    }
-
     fn now(&self) -> Moment {
         Moment::from_unix(self.talk.house.clock.now().as_millis() / 1000)
     }
 
     /// Asks as Ali.
     async fn say(&self, ask: Ask<'_>) -> String {
-        self.say_as(&self.ali(), ask).await
+        self.say_as(&ali(), ask).await
     }
 
     async fn say_as(&self, signer: &Signer, ask: Ask<'_>) -> String {
         self.talk.say(ask.signed(signer, self.now())).await
     }
 
-    /// Status and code of the answer, as in "404 NoSuchKey".
+    /// Status and code of the answer, as in `404 NoSuchKey`.
     async fn code(&self, ask: Ask<'_>) -> String {
         code(&self.say(ask).await)
     }

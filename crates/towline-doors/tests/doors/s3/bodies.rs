@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use towline_core::digest::hex;
 use towline_sigv4::{Chunking, Payload};
 
-use super::{Ask, S3, ask, between, code};
+use super::{Ask, S3, ali, ask, between, code};
 
 fn unsigned_chunks(trailer: &str) -> String {
     format!("4\r\n0123\r\n6\r\n456789\r\n0\r\n{trailer}\r\n\r\n")
@@ -60,7 +60,7 @@ async fn what_stands_behind_the_chunks_must_be_true() {
 /// Signs chunks as clients do, each over the one before.
 fn signed_chunks(s3: &S3, first: &str, chunks: &[&str]) -> String {
     let now = s3.now();
-    let key = hex_bytes(&s3.ali().key(now.day()).to_hex());
+    let key = hex_bytes(&ali().key(now.day()).to_hex());
     let nothing = hex(&Sha256::digest(b""));
     let mut last = first.to_owned();
     let mut body = String::new();
@@ -68,15 +68,20 @@ fn signed_chunks(s3: &S3, first: &str, chunks: &[&str]) -> String {
         let scope = format!("{}/us-east-1/s3/aws4_request", now.day());
         let data = hex(&Sha256::digest(chunk.as_bytes()));
         let text = format!("AWS4-HMAC-SHA256-PAYLOAD\n{now}\n{scope}\n{last}\n{nothing}\n{data}");
-        let signature = Hmac::<Sha256>::new_from_slice(&key).unwrap().chain_update(text);
+        let signature =
+            Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of every length").chain_update(text);
         last = hex(&signature.finalize().into_bytes());
-        body.push_str(&format!("{:x};chunk-signature={last}\r\n{chunk}\r\n", chunk.len()));
+        let size = chunk.len();
+        body.extend([&format!("{size:x};chunk-signature={last}\r\n"), *chunk, "\r\n"]);
     }
     body
 }
 
 fn hex_bytes(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))
+        .collect()
 }
 
 #[tokio::test]
@@ -84,7 +89,7 @@ async fn signed_chunks_are_verified_one_by_one() {
     let s3 = S3::default();
     let headers = [("x-amz-decoded-content-length", "10")];
     let put = ask("PUT", "/towline/a").headers(&headers).payload(Payload::Chunked(Chunking::Signed));
-    let head = String::from_utf8(put.signed(&s3.ali(), s3.now())).unwrap();
+    let head = String::from_utf8(put.signed(&ali(), s3.now())).unwrap();
     let first = between(&head, "Signature=", "\n");
     let body = signed_chunks(&s3, first, &["0123", "456789"]);
     let changed = body.replacen("456789", "456780", 1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use towline_sigv4::Payload;
 
-use super::{Ask, S3, ask, code, signer};
+use super::{Ask, S3, ali, ask, code, eve, signer};
 
 #[tokio::test]
 async fn who_does_not_sign_is_denied() {
@@ -34,7 +34,7 @@ async fn who_signs_otherwise_is_denied() {
     let wrong = s3.say_as(&signer("AKALI", "x"), get).await;
     assert_eq!(code(&wrong), "403 SignatureDoesNotMatch");
     assert!(wrong.contains("<StringToSign>AWS4-HMAC-SHA256\n20261121T000000Z\n"), "{wrong}");
-    let signed = String::from_utf8(get.signed(&s3.ali(), s3.now())).unwrap();
+    let signed = String::from_utf8(get.signed(&ali(), s3.now())).unwrap();
     for (was, is) in [
         ("GET /towline/a", "GET /towline/b"),
         ("GET /towline/a", "DELETE /towline/a"),
@@ -73,12 +73,12 @@ async fn a_wrong_region_is_told_the_right_one() {
 async fn a_request_from_another_time_is_denied() {
     let s3 = S3::default();
     s3.put("a", "0123").await;
-    let signed = ask("GET", "/towline/a").signed(&s3.ali(), s3.now());
+    let signed = ask("GET", "/towline/a").signed(&ali(), s3.now());
     s3.talk.house.clock.advance(Duration::from_mins(15));
     assert!(s3.talk.say(&signed).await.starts_with("200 OK"));
     s3.talk.house.clock.advance(Duration::from_secs(1));
     assert_eq!(code(&s3.talk.say(&signed).await), "403 RequestTimeTooSkewed");
-    let ahead = ask("GET", "/towline/a").signed(&s3.ali(), s3.now().after(Duration::from_mins(16)));
+    let ahead = ask("GET", "/towline/a").signed(&ali(), s3.now().after(Duration::from_mins(16)));
     assert_eq!(code(&s3.talk.say(ahead).await), "403 RequestTimeTooSkewed");
 }
 
@@ -86,7 +86,7 @@ async fn a_request_from_another_time_is_denied() {
 async fn a_signed_url_is_good_for_its_time_its_method_and_its_key() {
     let s3 = S3::default();
     s3.put("a", "0123").await;
-    let url = |ask: Ask<'_>| ask.presigned(&s3.ali(), s3.now(), Duration::from_secs(60));
+    let url = |ask: Ask<'_>| ask.presigned(&ali(), s3.now(), Duration::from_mins(1));
     let get = url(ask("GET", "/towline/a"));
     assert!(s3.talk.say(&get).await.ends_with("\n0123"));
     let text = String::from_utf8(get.clone()).unwrap();
@@ -123,7 +123,7 @@ async fn a_body_that_is_not_the_signed_one_is_refused() {
     let completed = completed.payload(Payload::Sha256([7; 32]));
     assert_eq!(s3.code(completed).await, "400 XAmzContentSHA256Mismatch");
     assert_eq!(s3.talk.house.store.object("a"), None);
-    let without = String::from_utf8(ask("GET", "/towline/a").signed(&s3.ali(), s3.now())).unwrap();
+    let without = String::from_utf8(ask("GET", "/towline/a").signed(&ali(), s3.now())).unwrap();
     let without = without.replacen("x-amz-content-sha256: ", "x-other: ", 1);
     assert_eq!(code(&s3.talk.say(without).await), "400 InvalidRequest");
 }
@@ -132,7 +132,7 @@ async fn a_body_that_is_not_the_signed_one_is_refused() {
 async fn a_key_does_what_it_may_and_sees_what_is_its_owners() {
     let s3 = S3::default();
     s3.put("shared/a", "0123").await;
-    let eve = s3.eve();
+    let eve = eve();
     assert_eq!(code(&s3.say_as(&eve, ask("GET", "/towline/shared/a")).await), "404 NoSuchKey");
     assert_eq!(code(&s3.say_as(&eve, ask("GET", "/towline/a")).await), "403 AccessDenied");
     assert_eq!(code(&s3.say_as(&eve, ask("PUT", "/towline/shared/b").body("0")).await), "403 AccessDenied");

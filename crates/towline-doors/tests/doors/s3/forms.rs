@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use towline_sigv4::Condition;
 
-use super::{S3, code};
+use super::{S3, ali, code};
 
 const CONDITIONS: [Condition<'_>; 5] = [
     Condition::Equals("bucket", "towline"),
@@ -19,11 +19,12 @@ const FIELDS: [(&str, &str); 3] =
 
 /// A form of Ali's with the policy above.
 fn form(s3: &S3, fields: &[(&str, &str)], file: &str) -> String {
-    let signed = s3.ali().form(&CONDITIONS, s3.now(), s3.now().after(Duration::from_secs(60)));
+    let signed = ali().form(&CONDITIONS, s3.now(), s3.now().after(Duration::from_mins(1)));
     let signed = signed.iter().map(|(name, value)| (*name, value.as_str()));
     let mut body = String::new();
     for (name, value) in fields.iter().copied().chain(signed) {
-        body.push_str(&format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
+        let start = "--b\r\nContent-Disposition: form-data; name=\"";
+        body.extend([start, name, "\"\r\n\r\n", value, "\r\n"]);
     }
     format!(
         "POST /towline\nhost: s3.test\ncontent-type: multipart/form-data; boundary=b\n\n{body}--b\r\n\
@@ -72,7 +73,7 @@ async fn a_form_that_the_policy_does_not_let_is_refused() {
                     Content-Disposition: form-data; name=\"file\"\r\n\r\n0123\r\n--b--\r\n";
     assert_eq!(code(&s3.talk.say(unsigned).await), "403 AccessDenied");
     let late = form(&s3, &FIELDS, "0123");
-    s3.talk.house.clock.advance(Duration::from_secs(60));
+    s3.talk.house.clock.advance(Duration::from_mins(1));
     assert_snapshot!(s3.talk.say(late).await, @r#"
     403 Forbidden
     content-type: application/xml

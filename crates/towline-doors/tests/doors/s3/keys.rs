@@ -12,15 +12,15 @@ use towline_sigv4::Signer;
 
 use super::{S3, ask, code, completion};
 
-fn ali() -> Principal {
+fn owner() -> Principal {
     let operations = vec![Operation::Upload, Operation::Read, Operation::Delete];
     Principal { owner: "ali".to_owned(), operations, key_prefix: String::new() }
 }
 
 async fn begun(s3: &S3, key: &str) -> Upload {
-    let key = Key::parse(key).unwrap();
+    let key = Key::parse(key).expect("a key");
     let order = Order { key, cut: Cut::Free, total_bytes: None, about: About::default() };
-    s3.talk.house.engine.create(&ali(), order).await.unwrap().upload
+    s3.talk.house.engine.create(&owner(), order).await.expect("an upload").upload
 }
 
 fn of_upload(s3: &S3, upload: &Upload) -> Signer {
@@ -89,7 +89,7 @@ async fn the_key_of_an_upload_ends_with_it_or_after_seven_days() {
     assert_eq!(s3.now().day().days_since(day.day()), 7);
 
     let ended = begun(&s3, "b").await;
-    s3.talk.house.engine.abandon(&ali(), ended.id).await.unwrap();
+    s3.talk.house.engine.abandon(&owner(), ended.id).await.unwrap();
     let head = ask("HEAD", "/towline/b");
     assert!(s3.say_as(&of_upload(&s3, &ended), head).await.starts_with("403"));
     let forged = Signer::new(
@@ -105,9 +105,9 @@ async fn the_key_of_an_upload_ends_with_it_or_after_seven_days() {
 #[tokio::test]
 async fn lent_keys_upload_for_a_while() {
     let s3 = S3::default();
-    let who = Principal { key_prefix: "mine/".to_owned(), ..ali() };
+    let who = Principal { key_prefix: "mine/".to_owned(), ..owner() };
     let now = s3.talk.house.clock.now();
-    let Lent { credentials, .. } = s3.keyring.lend(&who, now, Duration::from_secs(60));
+    let Lent { credentials, .. } = s3.keyring.lend(&who, now, Duration::from_mins(1));
     let signer = Signer::new(credentials.clone(), "us-east-1");
     let put = ask("PUT", "/towline/mine/a").body("0123");
     assert_eq!(code(&s3.say_as(&signer, put).await), "200");
@@ -116,7 +116,7 @@ async fn lent_keys_upload_for_a_while() {
     assert_eq!(code(&s3.say_as(&signer, ask("GET", "/towline/mine/a")).await), "403 AccessDenied");
     let bare = Signer::new(towline_sigv4::Credentials { session_token: None, ..credentials }, "us-east-1");
     assert_eq!(code(&s3.say_as(&bare, put).await), "403 InvalidAccessKeyId");
-    s3.talk.house.clock.advance(Duration::from_secs(60));
+    s3.talk.house.clock.advance(Duration::from_mins(1));
     assert_eq!(code(&s3.say_as(&signer, put).await), "400 ExpiredToken");
 }
 

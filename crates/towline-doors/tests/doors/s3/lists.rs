@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{S3, ask, between, code};
+use super::{S3, ask, between, code, eve};
 
 /// The names in a list, folders in brackets, and an arrow where there is more.
 fn names(reply: &str) -> String {
@@ -103,7 +103,7 @@ async fn everybody_lists_their_own() {
     let s3 = filled().await;
     s3.put("shared/a", "0123").await;
     let query = [("list-type", "2")];
-    let list = s3.say_as(&s3.eve(), ask("GET", "/towline").query(&query)).await;
+    let list = s3.say_as(&eve(), ask("GET", "/towline").query(&query)).await;
     assert_eq!(names(&list), "");
 }
 

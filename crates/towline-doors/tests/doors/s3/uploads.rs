@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{S3, ask, code, completion};
+use super::{S3, ask, code, completion, eve};
 use crate::talk::FIRST;
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn an_upload_is_found_by_its_id_its_key_and_its_owner_together() {
         let other = ask(method, "/towline/shared/b").query(query).body("0123");
         assert_eq!(s3.code(other).await, "404 NoSuchUpload", "{method}");
         let own = ask(method, "/towline/shared/a").query(query).body("0123");
-        assert_eq!(code(&s3.say_as(&s3.eve(), own).await), "404 NoSuchUpload", "{method}");
+        assert_eq!(code(&s3.say_as(&eve(), own).await), "404 NoSuchUpload", "{method}");
     }
     let body = completion(&[(1, "a")]);
     let completed = ask("POST", "/towline/shared/b").query(&query).body(&body);

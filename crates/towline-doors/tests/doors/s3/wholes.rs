@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use towline_doors::{DoorKind, DoorSettings};
 
-use super::{S3, ask, between, code};
+use super::{S3, ali, ask, between, code, eve};
 
 #[tokio::test]
 async fn a_file_is_put_and_read_with_what_was_said_of_it() {
@@ -72,7 +72,7 @@ async fn a_file_is_put_and_read_with_what_was_said_of_it() {
 async fn every_reply_names_its_request() {
     let s3 = S3::default();
     for request in [ask("GET", "/towline/a"), ask("HEAD", "/towline")] {
-        let reply = s3.talk.ask(&request.signed(&s3.ali(), s3.now())).await;
+        let reply = s3.talk.ask(&request.signed(&ali(), s3.now())).await;
         for name in ["x-amz-request-id", "x-amz-id-2", "x-request-id"] {
             assert_eq!(reply.headers()[name], "r1", "{name}");
         }
@@ -208,7 +208,7 @@ async fn files_are_removed_one_by_one_and_many_at_once() {
     <DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Deleted><Key>b</Key></Deleted><Deleted><Key>c&amp;d</Key></Deleted><Deleted><Key>none</Key></Deleted></DeleteResult>
     "#);
     assert_eq!(s3.talk.house.store.object("c&d"), None);
-    let denied = s3.say_as(&s3.eve(), many).await;
+    let denied = s3.say_as(&eve(), many).await;
     assert!(denied.contains("<Key>b</Key><Code>AccessDenied</Code>"), "{denied}");
 }
 
@@ -249,7 +249,7 @@ async fn the_bucket_is_there_and_has_nothing_that_buckets_may_have() {
 async fn the_bucket_may_stand_in_the_host() {
     let s3 = S3::default();
     s3.put("upload/init", "0123").await;
-    let signed = ask("GET", "/upload/init").signed(&s3.ali(), s3.now());
+    let signed = ask("GET", "/upload/init").signed(&ali(), s3.now());
     let wrong = String::from_utf8(signed).unwrap();
     assert_eq!(code(&s3.talk.say(&wrong).await), "404 NoSuchBucket");
     let origin = towline_sigv4::Origin::parse("http://towline.s3.test").unwrap();
@@ -260,7 +260,7 @@ async fn the_bucket_may_stand_in_the_host() {
         query: &[],
         headers: &[],
     };
-    let url = s3.ali().presign(&target, s3.now(), std::time::Duration::from_secs(60));
+    let url = ali().presign(&target, s3.now(), std::time::Duration::from_mins(1));
     let path = url.strip_prefix("http://towline.s3.test").unwrap();
     let reply = s3.talk.say(format!("GET {path}\nhost: towline.s3.test")).await;
     assert!(reply.ends_with("\n0123"), "{reply}");

@@ -89,7 +89,8 @@ pub(super) async fn complete(
         Err(problem) => problem,
     };
     let is_taken = problem.status() == Some(StatusCode::PRECONDITION_FAILED);
-    if problem.is_missing() || problem.is_upload_missing() || is_taken {
+    let is_gone = problem.is_upload_missing() || (problem.is_missing() && problem.code() != "NoSuchBucket");
+    if is_gone || is_taken {
         return match find(store, name, parts).await? {
             Some(tag) => Ok(Completed::Done(tag)),
             None if is_taken => Ok(Completed::Taken),

@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use crate::DoorState;
 use crate::door::Door;
 use crate::entrance::RequestId;
+use crate::openapi;
 use crate::problem;
 use crate::refused::Refused;
 use crate::settings::DoorKind;
@@ -35,7 +36,7 @@ impl Door for Companion {
     }
 
     fn routes(&self) -> OpenApiRouter<DoorState> {
-        [
+        let routes = [
             routes!(begin::params),
             routes!(begin::create),
             routes!(parts::list, end::abort),
@@ -45,7 +46,8 @@ impl Door for Companion {
             routes!(begin::sts),
         ]
         .into_iter()
-        .fold(OpenApiRouter::new(), add)
+        .fold(OpenApiRouter::new(), add);
+        openapi::refusing::<CompanionError>(routes)
     }
 
     fn refuse(&self, refused: &Refused, _: &RequestId) -> Response {

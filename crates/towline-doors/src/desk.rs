@@ -1,11 +1,13 @@
 //! Where signed URLs are handed out: what the doors of the documents do, each in its own words.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use towline_core::engine::{Claimed, Cut, Order};
 use towline_core::key::Key;
@@ -14,6 +16,9 @@ use towline_core::store::{Signer, Validity};
 use towline_core::upload::{About, Part, Phase, Upload, UploadId};
 use towline_core::{Engine, Refusal};
 use tracing::Span;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::DoorState;
 use crate::auth::Caller;
@@ -222,20 +227,47 @@ pub(crate) fn lifetime(field: &'static str, seconds: Option<u64>) -> Result<Opti
     }
 }
 
-/// A whole number, or its digits as text: the documents' own servers took both.
-pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        Number(u64),
-        Text(String),
-    }
-    let wanted = || serde::de::Error::custom("expected u64");
-    match Given::deserialize(deserializer).map_err(|_| wanted())? {
-        Given::Number(number) => Ok(number),
-        Given::Text(text) => json::whole_number(text.trim()).ok_or_else(wanted),
+/// A part's number as clients write it: a whole number, or its digits as text. The documents' own servers took both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PartNumber(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for PartNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+        impl Visitor<'_> for Digits {
+            type Value = PartNumber;
+
+            /// As serde calls what it would take instead: the complaint is made of it.
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("u64")
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<PartNumber, E> {
+                Ok(PartNumber(number))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<PartNumber, E> {
+                let number = json::whole_number(text).map(PartNumber);
+                number.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Digits)
     }
 }
+
+impl PartialSchema for PartNumber {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(10_000))
+            .examples([1]);
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]+$"));
+        OneOfBuilder::new().item(number).item(text).into()
+    }
+}
+
+impl ToSchema for PartNumber {}
 
 #[cfg(test)]
 mod tests {
@@ -253,6 +285,16 @@ mod tests {
         let claimed = |number, tag: &str| Claimed { number, tag: tag.to_owned() };
         let ordered = in_order(vec![claimed(2, "b"), claimed(1, "a"), claimed(2, "c")]);
         assert_eq!(ordered, [claimed(1, "a"), claimed(2, "c")]);
+    }
+
+    #[test]
+    fn a_number_may_be_text() {
+        for (text, number) in
+            [("7", Some(7)), ("\"7\"", Some(7)), ("-7", None), ("\"x\"", None), ("7.0", None)]
+        {
+            let read: Option<PartNumber> = serde_json::from_str(text).ok();
+            assert_eq!(read, number.map(PartNumber), "{text}");
+        }
     }
 
     #[test]

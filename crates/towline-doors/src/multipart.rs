@@ -3,15 +3,12 @@
 mod forms;
 mod wire;
 
-use std::collections::BTreeMap;
-
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use towline_core::key::Key;
 use towline_core::upload::About;
-use towline_core::{Error, Refusal};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,12 +18,13 @@ use crate::door::{Door, add};
 use crate::entrance::RequestId;
 use crate::json::{Json, MaybeListJson, path_param, reply};
 use crate::naming;
+use crate::openapi;
 use crate::problem;
 use crate::refused::Refused;
 use crate::settings::DoorKind;
 use wire::{
-    AbortReply, CompleteReply, CompleteRequest, CreateRequest, PresignReply, PresignRequest, RegisterReply,
-    RegisterRequest, Session, Status,
+    AbortReply, CompleteReply, CompleteRequest, CreateRequest, MultipartError, PresignReply, PresignRequest,
+    RegisterReply, RegisterRequest, Session, Status,
 };
 
 #[derive(Debug)]
@@ -38,7 +36,7 @@ impl Door for Multipart {
     }
 
     fn routes(&self) -> OpenApiRouter<DoorState> {
-        [
+        let routes = [
             routes!(create),
             routes!(presign),
             routes!(register_part),
@@ -50,16 +48,13 @@ impl Door for Multipart {
             routes!(forms::file),
         ]
         .into_iter()
-        .fold(OpenApiRouter::new(), add)
+        .fold(OpenApiRouter::new(), add);
+        openapi::refusing::<MultipartError>(routes)
     }
 
     /// As Django's REST framework says no: `detail`, and a wrong field by its name.
     fn refuse(&self, refused: &Refused, _: &RequestId) -> Response {
-        let mut words = BTreeMap::from([("detail", problem::detail(refused).into())]);
-        if let Refused::Engine(Error::Refused(Refusal::BadField { field, problem })) = refused {
-            words.insert(field, vec![problem.clone()].into());
-        }
-        problem::dressed::<BTreeMap<&str, serde_json::Value>>(refused, &words, "application/json")
+        problem::dressed(refused, &MultipartError::of(refused), "application/json")
     }
 }
 
@@ -106,7 +101,7 @@ async fn presign(
     Ticket(ticket): Ticket,
     Json(request): Json<PresignRequest>,
 ) -> Result<Response, Refused> {
-    let presigned_url = desk.part_url(&ticket, request.part_number, None).await?;
+    let presigned_url = desk.part_url(&ticket, request.part_number.0, None).await?;
     Ok(reply(&PresignReply { presigned_url }))
 }
 
@@ -124,14 +119,15 @@ async fn register_part(
 ) -> Result<Response, Refused> {
     request.check()?;
     let upload = desk.engine.uploading(&desk.who, ticket.id).await?;
-    upload.plan.slot(request.part_number, &desk.engine.limits())?;
+    upload.plan.slot(request.part_number.0, &desk.engine.limits())?;
     Ok(reply(&RegisterReply { status: "ok" }))
 }
 
 /// Makes the file of the listed parts, or of all that have landed. Again, the answer is the same.
 #[utoipa::path(
     post, path = "/api/multipart/{upload_id}/complete", tag = "multipart", operation_id = "multipart_complete",
-    request_body = CompleteRequest, params(("upload_id" = String, Path, description = "From create")),
+    request_body(content = Option<CompleteRequest>),
+    params(("upload_id" = String, Path, description = "From create")),
     responses((status = 200, description = "The file is in", body = CompleteReply)),
 )]
 async fn complete(

@@ -7,13 +7,14 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, Ref, RefOr, Response as Described,
     ResponseBuilder,
 };
-use utoipa::{PartialSchema as _, ToSchema as _};
+use utoipa::{PartialSchema as _, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::DoorState;
 use crate::auth::Authenticator;
@@ -76,6 +77,39 @@ fn asset(kind: &'static str, body: Bytes) -> Response {
     response
 }
 
+/// What lies outside of a door's own words: it is found out before the request reaches the door.
+const BEFORE_DOORS: [&str; 3] = ["405", "414", "431"];
+
+/// Describes the refusals of a door that has words of its own for them.
+pub(crate) fn refusing<T: ToSchema>(mut router: OpenApiRouter<DoorState>) -> OpenApiRouter<DoorState> {
+    let document = router.get_openapi_mut();
+    let components = document.components.get_or_insert_with(Components::new);
+    components.schemas.insert(T::name().into_owned(), T::schema());
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
+    let no_urls = ("501", "Nothing takes bytes by signed URLs, or no key is handed out");
+    let own = REFUSALS.into_iter().filter(|(status, _)| !BEFORE_DOORS.contains(status)).chain([no_urls]);
+    let own: Vec<(&str, Described)> = own
+        .map(|(status, description)| {
+            let described = ResponseBuilder::new().description(description);
+            (status, described.content("application/json", content.clone()).build())
+        })
+        .collect();
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            for (status, described) in &own {
+                operation.responses.responses.insert((*status).to_owned(), described.clone().into());
+            }
+        }
+    }
+    router
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let all =
+        [&mut item.get, &mut item.head, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+    all.into_iter().flatten()
+}
+
 /// Adds what all operations share, so that no handler has to repeat it.
 fn complete(mut document: OpenApi, settings: &DoorSettings) -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
@@ -87,9 +121,7 @@ fn complete(mut document: OpenApi, settings: &DoorSettings) -> OpenApi {
     }
     let paths = std::mem::take(&mut document.paths.paths);
     for (path, mut item) in paths {
-        let operations =
-            [&mut item.get, &mut item.head, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        for operation in operations.into_iter().flatten() {
+        for operation in operations(&mut item) {
             add_refusals(operation);
         }
         if let (Some(get), Some(head)) = (&item.get, &mut item.head) {
@@ -105,7 +137,9 @@ fn add_refusals(operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     for (status, described) in responses.iter_mut() {
         let is_refusal = status.starts_with('4') || status.starts_with('5');
-        if let (true, RefOr::T(response)) = (is_refusal, described) {
+        if let (true, RefOr::T(response)) = (is_refusal, described)
+            && response.content.is_empty()
+        {
             response.content = problem(&response.description).content;
         }
     }

@@ -17,6 +17,7 @@ use crate::desk::Desk;
 use crate::door::{Door, add_also};
 use crate::entrance::RequestId;
 use crate::json::{Json, KeyPath, ListJson, MaybeListJson, Query, reply, whole_number};
+use crate::openapi;
 use crate::problem;
 use crate::refused::Refused;
 use crate::settings::DoorKind;
@@ -34,7 +35,7 @@ impl Door for Presign {
     }
 
     fn routes(&self) -> OpenApiRouter<DoorState> {
-        [
+        let routes = [
             routes!(url),
             routes!(download),
             routes!(init),
@@ -46,7 +47,8 @@ impl Door for Presign {
             routes!(invoke::over_http),
         ]
         .into_iter()
-        .fold(OpenApiRouter::new(), |router, routes| add_also(router, routes, also))
+        .fold(OpenApiRouter::new(), |router, routes| add_also(router, routes, also));
+        openapi::refusing::<PresignError>(routes)
     }
 
     fn refuse(&self, refused: &Refused, _: &RequestId) -> Response {

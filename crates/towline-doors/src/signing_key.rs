@@ -22,6 +22,7 @@ use crate::entrance::RequestId;
 use crate::json::{Query, empty, reply};
 use crate::links::moment;
 use crate::moment::rfc3339;
+use crate::openapi;
 use crate::problem;
 use crate::refused::Refused;
 use crate::settings::DoorKind;
@@ -41,9 +42,10 @@ impl Door for SigningKey {
             let bare = path.trim_start_matches("/upload-backend");
             vec![format!("{path}/"), bare.to_owned(), format!("{bare}/")]
         };
-        [routes!(signing_key), routes!(chunk_loaded)]
+        let routes = [routes!(signing_key), routes!(chunk_loaded)]
             .into_iter()
-            .fold(OpenApiRouter::new(), |router, routes| add_also(router, routes, also))
+            .fold(OpenApiRouter::new(), |router, routes| add_also(router, routes, also));
+        openapi::refusing::<SigningError>(routes)
     }
 
     fn refuse(&self, refused: &Refused, _: &RequestId) -> Response {
@@ -59,7 +61,7 @@ impl Door for SigningKey {
         ("filesize" = u64, Query, description = "In bytes"),
         ("last_modified" = Option<String>, Query, description = "The file's time, as the page has it"),
         ("content_type" = Option<String>, Query, description = "What downloads say of it"),
-        ("force" = Option<bool>, Query, description = "Forgets what is there of this file"),
+        ("force" = Option<String>, Query, description = "`true` forgets what is there of this file"),
     ),
     responses((status = 200, description = "What to sign with, and what need not be sent", body = KeyReply)),
 )]
@@ -99,7 +101,7 @@ async fn signing_key(State(state): State<DoorState>, desk: Desk, query: Query) -
 #[utoipa::path(
     get, path = "/upload-backend/chunk_loaded", tag = "signing_key", operation_id = "chunk_loaded",
     params(
-        ("chunk" = Option<u32>, Query, description = "From 0"),
+        ("chunk" = Option<String>, Query, description = "From 0"),
         ("key" = Option<String>, Query, description = "From signing_key"),
         ("upload_id" = Option<String>, Query, description = "As S3 gave it"),
     ),

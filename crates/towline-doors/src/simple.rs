@@ -14,6 +14,7 @@ use crate::door::{Door, add};
 use crate::entrance::RequestId;
 use crate::json::{Json, ListJson, reply};
 use crate::naming;
+use crate::openapi;
 use crate::problem;
 use crate::refused::Refused;
 use crate::settings::DoorKind;
@@ -31,9 +32,10 @@ impl Door for Simple {
     }
 
     fn routes(&self) -> OpenApiRouter<DoorState> {
-        [routes!(start), routes!(url), routes!(parts), routes!(complete), routes!(abort)]
+        let routes = [routes!(start), routes!(url), routes!(parts), routes!(complete), routes!(abort)]
             .into_iter()
-            .fold(OpenApiRouter::new(), add)
+            .fold(OpenApiRouter::new(), add);
+        openapi::refusing::<SimpleError>(routes)
     }
 
     fn refuse(&self, refused: &Refused, _: &RequestId) -> Response {
@@ -62,7 +64,7 @@ async fn start(desk: Desk, Json(request): Json<StartRequest>) -> Result<Response
 )]
 async fn url(desk: Desk, Json(request): Json<UrlRequest>) -> Result<Response, Refused> {
     let ticket = Ticket::new(&request.upload_id, Some(&request.key))?;
-    let presigned_url = desk.part_url(&ticket, request.part_number, None).await?;
+    let presigned_url = desk.part_url(&ticket, request.part_number.0, None).await?;
     Ok(reply(&UrlReply { presigned_url }))
 }
 

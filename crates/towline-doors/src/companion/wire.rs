@@ -7,7 +7,7 @@ use towline_core::engine::Claimed;
 use towline_core::upload::About;
 use utoipa::ToSchema;
 
-use crate::desk::{bare, number};
+use crate::desk::{PartNumber, bare};
 use crate::json::{Query, whole_number};
 use crate::naming;
 use crate::problem;
@@ -120,9 +120,8 @@ pub(super) struct CompleteRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = companion::NamedPart)]
 pub(super) struct NamedPart {
-    #[serde(rename = "PartNumber", deserialize_with = "number")]
-    #[schema(minimum = 1, maximum = 10_000, example = 1)]
-    number: u64,
+    #[serde(rename = "PartNumber")]
+    number: PartNumber,
     #[serde(rename = "ETag")]
     #[schema(example = "\"eb62f6b9306db575c2d596b1279627a4\"")]
     tag: String,
@@ -130,7 +129,7 @@ pub(super) struct NamedPart {
 
 impl From<NamedPart> for Claimed {
     fn from(part: NamedPart) -> Self {
-        Self { number: part.number, tag: bare(&part.tag) }
+        Self { number: part.number.0, tag: bare(&part.tag) }
     }
 }
 
@@ -186,7 +185,8 @@ pub(super) struct StsCredentials {
 }
 
 /// A no as all versions of Uppy find it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = companion::Error)]
 pub(super) struct CompanionError {
     message: String,
     error: String,

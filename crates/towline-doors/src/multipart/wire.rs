@@ -1,12 +1,16 @@
 //! What the multipart door reads and writes. The OpenAPI document is made of these types.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use towline_core::engine::Claimed;
 use towline_core::upload::{Phase, Upload};
+use towline_core::{Error, Refusal};
 use utoipa::ToSchema;
 
-use crate::desk::{bare, number};
+use crate::desk::{PartNumber, bare};
 use crate::moment::rfc3339;
+use crate::problem;
 use crate::refused::Refused;
 
 /// How long the document's texts may be.
@@ -124,9 +128,7 @@ impl Session {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = multipart::PresignRequest)]
 pub(super) struct PresignRequest {
-    #[serde(deserialize_with = "number")]
-    #[schema(minimum = 1, maximum = 10_000, example = 1)]
-    pub(super) part_number: u64,
+    pub(super) part_number: PartNumber,
 }
 
 /// Where a part goes.
@@ -140,9 +142,7 @@ pub(super) struct PresignReply {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = multipart::RegisterRequest)]
 pub(super) struct RegisterRequest {
-    #[serde(deserialize_with = "number")]
-    #[schema(minimum = 1, maximum = 10_000, example = 1)]
-    pub(super) part_number: u64,
+    pub(super) part_number: PartNumber,
     #[schema(max_length = 512, example = "eb62f6b9306db575c2d596b1279627a4")]
     etag: String,
 }
@@ -155,7 +155,7 @@ impl RegisterRequest {
 
 impl From<RegisterRequest> for Claimed {
     fn from(part: RegisterRequest) -> Self {
-        Self { number: part.part_number, tag: bare(&part.etag) }
+        Self { number: part.part_number.0, tag: bare(&part.etag) }
     }
 }
 
@@ -195,6 +195,26 @@ pub(super) struct CompleteReply {
 #[schema(as = multipart::AbortReply)]
 pub(super) struct AbortReply {
     pub(super) status: Status,
+}
+
+/// A no as Django's REST framework says it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = multipart::Error)]
+pub(super) struct MultipartError {
+    detail: String,
+    /// What is wrong with a field, under its name.
+    #[serde(flatten)]
+    fields: BTreeMap<String, Vec<String>>,
+}
+
+impl MultipartError {
+    pub(super) fn of(refused: &Refused) -> Self {
+        let mut fields = BTreeMap::new();
+        if let Refused::Engine(Error::Refused(Refusal::BadField { field, problem })) = refused {
+            fields.insert(field.to_string(), vec![problem.clone()]);
+        }
+        Self { detail: problem::detail(refused), fields }
+    }
 }
 
 /// A file that came in one form.

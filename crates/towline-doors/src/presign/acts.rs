@@ -47,8 +47,8 @@ pub(super) async fn part_url(desk: &Desk, request: PartUrlRequest) -> Result<Par
     let ticket = Ticket::new(&request.upload_id, Some(&request.key))?;
     let lasts = lifetime("expires_in", request.expires_in)?;
     Ok(PartUrlReply {
-        url: desk.part_url(&ticket, request.part_number, lasts).await?,
-        part_number: request.part_number,
+        url: desk.part_url(&ticket, request.part_number.0, lasts).await?,
+        part_number: request.part_number.0,
         key: request.key,
         upload_id: request.upload_id,
     })

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use towline_core::engine::Claimed;
 use utoipa::ToSchema;
 
-use crate::desk::{Ticket, bare, number};
+use crate::desk::{PartNumber, Ticket, bare};
 use crate::json::Query;
 use crate::problem;
 use crate::refused::Refused;
@@ -64,9 +64,7 @@ pub(super) struct PartUrlRequest {
     #[schema(example = "large-files/myfile.zip")]
     pub(super) key: String,
     pub(super) upload_id: String,
-    #[serde(deserialize_with = "number")]
-    #[schema(minimum = 1, maximum = 10_000, example = 1)]
-    pub(super) part_number: u64,
+    pub(super) part_number: PartNumber,
     /// In seconds.
     #[schema(minimum = 1, maximum = 604_800)]
     pub(super) expires_in: Option<u64>,
@@ -96,9 +94,8 @@ pub(super) struct CompleteRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = presign::NamedPart)]
 pub(super) struct NamedPart {
-    #[serde(rename = "PartNumber", deserialize_with = "number")]
-    #[schema(minimum = 1, maximum = 10_000, example = 1)]
-    pub(super) number: u64,
+    #[serde(rename = "PartNumber")]
+    pub(super) number: PartNumber,
     #[serde(rename = "ETag")]
     #[schema(example = "\"eb62f6b9306db575c2d596b1279627a4\"")]
     pub(super) tag: String,
@@ -106,7 +103,7 @@ pub(super) struct NamedPart {
 
 impl From<NamedPart> for Claimed {
     fn from(part: NamedPart) -> Self {
-        Self { number: part.number, tag: bare(&part.tag) }
+        Self { number: part.number.0, tag: bare(&part.tag) }
     }
 }
 
@@ -174,7 +171,8 @@ pub(super) struct PartLine {
 }
 
 /// A no in the document's words.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = presign::Error)]
 pub(super) struct PresignError {
     /// Stable; explained at `/api/errors`.
     error: &'static str,

@@ -84,7 +84,8 @@ pub(super) struct KeyReply {
 }
 
 /// A no in plain words.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = signing_key::Error)]
 pub(super) struct SigningError {
     /// Stable; explained at `/api/errors`.
     error: &'static str,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use towline_core::engine::Claimed;
 use utoipa::ToSchema;
 
-use crate::desk::{Ticket, bare, number};
+use crate::desk::{PartNumber, Ticket, bare};
 use crate::problem;
 use crate::refused::Refused;
 
@@ -34,9 +34,7 @@ pub(super) struct UrlRequest {
     pub(super) upload_id: String,
     #[schema(example = "video.mp4")]
     pub(super) key: String,
-    #[serde(deserialize_with = "number")]
-    #[schema(minimum = 1, maximum = 10_000, example = 1)]
-    pub(super) part_number: u64,
+    pub(super) part_number: PartNumber,
 }
 
 /// Where a part goes.
@@ -95,9 +93,8 @@ pub(super) struct CompleteRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = simple::NamedPart)]
 pub(super) struct NamedPart {
-    #[serde(rename = "PartNumber", deserialize_with = "number")]
-    #[schema(minimum = 1, maximum = 10_000, example = 1)]
-    number: u64,
+    #[serde(rename = "PartNumber")]
+    number: PartNumber,
     #[serde(rename = "ETag")]
     #[schema(example = "eb62f6b9306db575c2d596b1279627a4")]
     tag: String,
@@ -105,7 +102,7 @@ pub(super) struct NamedPart {
 
 impl From<NamedPart> for Claimed {
     fn from(part: NamedPart) -> Self {
-        Self { number: part.number, tag: bare(&part.tag) }
+        Self { number: part.number.0, tag: bare(&part.tag) }
     }
 }
 
@@ -117,7 +114,8 @@ pub(super) struct Message {
 }
 
 /// A no as `FastAPI` says it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = simple::Error)]
 pub(super) struct SimpleError {
     detail: String,
 }

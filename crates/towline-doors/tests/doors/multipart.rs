@@ -228,13 +228,13 @@ async fn a_whole_file_comes_in_a_form() {
     400 Bad Request
     content-type: application/json
 
-    {"body":["the form has no field 'video'"],"detail":"body: the form has no field 'video'"}
+    {"detail":"body: the form has no field 'video'","body":["the form has no field 'video'"]}
     "#);
     assert_snapshot!(talk.say("POST /api/upload/\n\n{}").await, @r#"
     400 Bad Request
     content-type: application/json
 
-    {"Content-Type":["is not multipart/form-data"],"detail":"Content-Type: is not multipart/form-data"}
+    {"detail":"Content-Type: is not multipart/form-data","Content-Type":["is not multipart/form-data"]}
     "#);
     assert_eq!(talk.house.store.staged_count(), 0, "nothing is left behind");
 }

@@ -1,4 +1,4 @@
-//! The signing_key door's transcripts: document 001 and mule-uploader's.
+//! The `signing_key` door's transcripts: document 001 and mule-uploader's.
 
 use std::time::Duration;
 
@@ -21,22 +21,23 @@ fn talk() -> Talk {
 async fn key(talk: &Talk, query: &str) -> Value {
     let reply = talk.say(format!("GET /upload-backend/signing_key/?{query}")).await;
     assert!(reply.starts_with("200 OK"), "{reply}");
-    serde_json::from_str(reply.split("\n\n").nth(1).unwrap()).unwrap()
+    serde_json::from_str(reply.split("\n\n").nth(1).expect("a body")).expect("JSON")
 }
 
 /// The first line of a request that the page signs with the key that it was handed.
 fn signed(handed: &Value, method: &str, query: &[(&str, &str)]) -> String {
-    let id = UploadId::parse(FIRST).unwrap();
+    let id = UploadId::parse(FIRST).expect("an id");
     let credentials = Keyring::new(Secret::new("testing"), Vec::new()).for_upload(id);
     assert_eq!(handed["access_key"], credentials.access_key.as_str());
-    let signer = Signer::new(credentials, handed["region"].as_str().unwrap());
+    let signer = Signer::new(credentials, handed["region"].as_str().expect("text"));
     let now = Moment::from_unix(1_795_219_200);
     assert_eq!(handed["signature"], signer.key(now.day()).to_hex().as_str());
-    let origin = Origin::parse("http://up.test").unwrap();
-    let path = format!("/{}/{}", handed["bucket"].as_str().unwrap(), handed["key"].as_str().unwrap());
+    let origin = Origin::parse("http://up.test").expect("an origin");
+    let path =
+        format!("/{}/{}", handed["bucket"].as_str().expect("text"), handed["key"].as_str().expect("text"));
     let target = Target { method, origin: &origin, path: &path, query, headers: &[] };
     let url = signer.presign(&target, now, Duration::from_hours(24));
-    format!("{method} {}\nHost: up.test", url.strip_prefix("http://up.test").unwrap())
+    format!("{method} {}\nHost: up.test", url.strip_prefix("http://up.test").expect("ours"))
 }
 
 /// Lands a part as the page does.

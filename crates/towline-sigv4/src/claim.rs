@@ -49,6 +49,7 @@ impl Claim {
         let authorization = request.value("authorization");
         let is_in_query = has_signature(request.query);
         match (authorization, is_in_query) {
+            (None, false) if is_old(request.query) => Err(Denial::UnknownAlgorithm { means: Means::Query }),
             (None, false) => Ok(None),
             (None, true) => Self::from_query(request.query).map(Some),
             (Some(authorization), false) => Self::from_header(authorization, request).map(Some),
@@ -107,6 +108,9 @@ impl Claim {
     /// The claim of a posted form, from its fields before the file. The names of fields know no case.
     pub fn from_form(fields: &[(&str, &str)]) -> Result<Self, Denial> {
         let mut found = Fields::new(Means::Form);
+        if fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(OLD)) {
+            return Err(Denial::UnknownAlgorithm { means: Means::Form });
+        }
         for (name, value) in fields {
             match Field::named(name) {
                 None | Some(Field::SignedHeaders | Field::Expires) => {}
@@ -117,6 +121,14 @@ impl Claim {
         let moment = found.moment()?;
         found.claim(moment)
     }
+}
+
+/// Names the key where a signature is older than version 4. AWS's own clients make such URLs and forms still, for the
+/// regions of those days, when nothing else is said.
+const OLD: &str = "AWSAccessKeyId";
+
+fn is_old(raw: &str) -> bool {
+    encode::pairs(raw).any(|(name, _)| encode::decode_query(name).eq_ignore_ascii_case(OLD.as_bytes()))
 }
 
 /// Whether a raw query is a signed one, or tries to be.

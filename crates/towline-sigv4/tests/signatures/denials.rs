@@ -167,6 +167,11 @@ fn what_is_not_written_as_it_should_be_is_named() {
     assert_eq!(find(&changed), Some(Denial::NotSigned("host".to_owned())));
     let changed = query.replace("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256");
     assert_eq!(find(&changed), Some(Denial::UnknownAlgorithm { means: Means::Query }));
+    let old = "AWSAccessKeyId=AKIA&Signature=abc%3D&Expires=1369353600";
+    assert_eq!(find(old), Some(Denial::UnknownAlgorithm { means: Means::Query }));
+    let old =
+        Claim::from_form(&[("AWSAccessKeyId", "AKIA"), ("signature", "abc="), ("policy", "e30=")]).err();
+    assert_eq!(old, Some(Denial::UnknownAlgorithm { means: Means::Form }));
 
     let by_header = |authorization: &str| {
         let headers = [("authorization", authorization.as_bytes()), ("x-amz-date", b"20130524T000000Z")];

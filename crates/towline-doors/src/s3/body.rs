@@ -115,7 +115,9 @@ impl Intake {
     /// The checksums of S3 that were declared and found true, with their headers.
     pub(super) fn proven(&self) -> Vec<(&'static str, Digest)> {
         let trailing = self.lock(|outcome| outcome.trailing.clone());
-        let declared = self.declared.iter().filter(|digest| Some(*digest) != self.signed.as_ref());
+        // The signed one comes last, and may also have been declared as a checksum of its own.
+        let signed = usize::from(self.signed.is_some());
+        let declared = self.declared.iter().rev().skip(signed).rev();
         let known = |algorithm| AMZ.iter().find(|(_, known)| *known == algorithm).map(|(name, _)| *name);
         let named = declared.cloned().chain(trailing);
         named.filter_map(|digest| Some((known(digest.algorithm())?, digest))).collect()

@@ -34,6 +34,7 @@ mod address;
 mod client;
 mod credentials;
 mod direct;
+pub mod examine;
 mod headers;
 mod listing;
 mod multipart;

@@ -244,17 +244,23 @@ impl Room {
         Ok(unsealed)
     }
 
-    pub(super) async fn all_parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
+    /// What is recorded at this moment; where parts are taken still, the next moment may add to it.
+    pub(super) async fn recorded_parts(&self, id: UploadId) -> Result<Vec<Part>, Error> {
         let mut parts: Vec<Part> = Vec::new();
         loop {
             let after = parts.last().map_or(0, |part| part.number);
-            let page = self.catalog.parts(upload.id, after, PAGE).await?;
+            let page = self.catalog.parts(id, after, PAGE).await?;
             let is_last = page.len() < PAGE;
             parts.extend(page);
             if is_last {
-                break;
+                return Ok(parts);
             }
         }
+    }
+
+    /// The parts of an upload that takes no more: they add up to what its head says.
+    pub(super) async fn all_parts(&self, upload: &Upload) -> Result<Vec<Part>, Error> {
+        let parts = self.recorded_parts(upload.id).await?;
         let landed_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
         if landed_bytes != upload.progress.landed_bytes
             || upload.plan.total_bytes().is_some_and(|total| total != landed_bytes)

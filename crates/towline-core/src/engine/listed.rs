@@ -25,23 +25,34 @@ impl Room {
     ) -> Result<(), Error> {
         let Plan::Free { .. } = upload.plan else {
             return match listed {
-                Some(listed) => check_tags(self, &self.all_parts(upload).await?, listed),
+                Some(listed) => check_tags(self, &self.recorded_parts(upload.id).await?, listed),
                 None => Ok(()),
             };
         };
-        let mut parts = self.all_parts(upload).await?;
+        let mut parts = self.recorded_parts(upload.id).await?;
         if let Some(listed) = listed {
             check_tags(self, &parts, listed)?;
             parts.retain(|part| is_listed(part, listed));
         }
-        let is_empty_file = parts.is_empty() && upload.plan.total_bytes() == Some(0);
-        if is_empty_file { Ok(()) } else { self.check_sizes(&parts) }
+        let total_bytes = upload.plan.total_bytes();
+        if !(parts.is_empty() && total_bytes == Some(0)) {
+            self.check_sizes(&parts)?;
+        }
+        // Before anything that is not listed is forgotten.
+        let landed_bytes = parts.iter().map(|part| part.size_bytes).sum();
+        match total_bytes {
+            Some(total_bytes) if total_bytes != landed_bytes => {
+                Err(Refusal::MissingBytes { landed_bytes, total_bytes }.into())
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Forgets the parts of a free plan that the list leaves out.
     pub(super) async fn drop_unlisted(&self, upload: &Upload, listed: &[Claimed]) -> Result<(), Error> {
         let Plan::Free { .. } = upload.plan else { return Ok(()) };
-        for part in self.all_parts(upload).await?.into_iter().filter(|part| !is_listed(part, listed)) {
+        let parts = self.recorded_parts(upload.id).await?;
+        for part in parts.into_iter().filter(|part| !is_listed(part, listed)) {
             let lost = Fact::PartLost(part.number, part.mark.clone());
             self.record(upload, lost).await?;
             if let Err(fault) = self.store.drop_part(&upload.place, part.number, &part.mark).await {

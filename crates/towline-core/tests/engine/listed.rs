@@ -59,6 +59,24 @@ async fn the_object_is_made_of_the_listed_parts_only_and_named_as_s3_names_it() 
 }
 
 #[tokio::test]
+async fn what_does_not_add_up_to_the_declared_size_is_refused_and_loses_nothing() {
+    let house = house();
+    let id = begin(&house.engine, Order { total_bytes: Some(6), ..free("k") }).await.id;
+    assert_eq!(
+        refused(house.engine.finish(&me(), id).await),
+        Refusal::MissingParts { first: vec![1], count: 1 }
+    );
+    let listed = send_all(&house, id, &[(1, "aaaa"), (3, "cc")]).await;
+    let less = house.engine.finish_listed(&me(), id, listed[..1].to_vec()).await;
+    assert_eq!(refused(less), Refusal::MissingBytes { landed_bytes: 4, total_bytes: 6 });
+    let more = send_all(&house, id, &[(4, "d")]).await;
+    let too_much = house.engine.finish(&me(), id).await;
+    assert!(matches!(refused(too_much), Refusal::PartTooSmall { number: 3, .. }), "{more:?}");
+    house.engine.finish_listed(&me(), id, listed).await.unwrap();
+    assert_eq!(house.store.object("k").unwrap(), "aaaacc");
+}
+
+#[tokio::test]
 async fn a_list_that_is_not_what_landed_is_refused_and_loses_nothing() {
     let house = house();
     let id = begin(&house.engine, free("k")).await.id;

@@ -5,9 +5,11 @@
 
 mod access;
 mod command_line;
+mod doctor;
 mod document_004;
 mod durability;
 mod hostile;
+mod s3_clients;
 mod schemathesis;
 mod settings;
 mod stopping;

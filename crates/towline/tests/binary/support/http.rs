@@ -63,7 +63,10 @@ impl Connection {
 
     /// The head of a request whose body comes later, in pieces or never.
     pub(crate) fn begin(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body_bytes: usize) {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {body_bytes}\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nContent-Length: {body_bytes}\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head.push_str("Host: test\r\n");
+        }
         for (name, value) in headers {
             write!(head, "{name}: {value}\r\n").unwrap();
         }

@@ -10,6 +10,7 @@ mod document_004;
 mod durability;
 mod hostile;
 mod s3_clients;
+mod s3_store;
 mod schemathesis;
 mod settings;
 mod stopping;

@@ -3,6 +3,7 @@
 
 mod bucket;
 mod crash;
+mod dialects;
 mod direct;
 mod gate;
 mod refusals;

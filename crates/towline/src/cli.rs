@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use towline_core::policy::Operation;
 use towline_core::upload::PhaseName;
+use towline_doors::OriginPattern;
 
 use crate::config::{FolderFlags, ServerFlags};
 use crate::exit::Exit;
@@ -22,6 +23,13 @@ Examples:
   TOWLINE_TOKEN=… towline serve --listen 0.0.0.0:8000
 
 `towline serve --help` lists all settings; each is also a TOWLINE_… variable or a line of the file.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  towline doctor --config /etc/towline.toml
+  towline doctor --store s3 --s3-bucket uploads --origin https://app.example --fix
+
+Exit code 0 when all is well, 1 when something is missing or wrong.";
 
 /// Gets large files into storage: in parallel, resumably, provably intact
 #[derive(Debug, Parser)]
@@ -47,6 +55,9 @@ pub(crate) enum Command {
     Token(Token),
     /// Show, make and revoke the access keys of the S3 door; a running server follows
     Keys(Keys),
+    /// Look closer at settings, data folder and bucket, and say what is missing
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
     /// Print completions for a shell
     Completions {
         #[arg(value_enum)]
@@ -90,6 +101,25 @@ pub(crate) struct Config {
     /// Print the reference of all settings
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) settings: ServerFlags,
+    /// Set the bucket's CORS and lifecycle rules that are missing; rules of others stay
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Pages of this origin send to the bucket, too; may be given more than once
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = parse_origin)]
+    pub(crate) origins: Vec<OriginPattern>,
+}
+
+fn parse_origin(text: &str) -> Result<OriginPattern, String> {
+    OriginPattern::parse(text).map_err(|bad| bad.to_string())
 }
 
 #[derive(Debug, Subcommand)]

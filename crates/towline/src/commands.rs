@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod config;
+mod doctor;
 mod keys;
 mod ls;
 mod paper;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Complaint> {
         Command::Config(config) => config::run(config),
         Command::Token(token) => token::run(token),
         Command::Keys(keys) => keys::run(keys),
+        Command::Doctor(doctor) => doctor::run(doctor),
         Command::Completions { shell } => paper::completions(shell),
         Command::Man { command } => paper::manual(command.as_deref()),
     }

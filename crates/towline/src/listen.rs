@@ -25,6 +25,8 @@ use towline_core::error::chain;
 use crate::telemetry::Meter;
 use wire::Wire;
 
+pub(crate) use open_files::files_wanted;
+
 /// All headers together.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;

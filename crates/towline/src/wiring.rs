@@ -28,6 +28,8 @@ use crate::telemetry::{Meter, observe, to_prometheus};
 
 use stores::Stores;
 
+pub(crate) use stores::s3 as s3_settings;
+
 /// Where a data folder keeps its catalog.
 pub(crate) fn catalog_path(data: &Path) -> PathBuf {
     data.join("catalog.sqlite")

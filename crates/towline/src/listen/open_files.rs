@@ -6,9 +6,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const FILES_PER_CONNECTION: u64 = 2;
 const FILES_BESIDE: u64 = 64;
 
+/// How many files so many connections may need to have open.
+pub(crate) fn files_wanted(connections: usize) -> u64 {
+    connections as u64 * FILES_PER_CONNECTION + FILES_BESIDE
+}
+
 /// Many systems allow 1,024 open files until a process asks for more.
 pub(super) fn raise(connections: usize) {
-    let wanted = connections as u64 * FILES_PER_CONNECTION + FILES_BESIDE;
+    let wanted = files_wanted(connections);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= wanted) {
         return;

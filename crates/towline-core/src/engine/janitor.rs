@@ -168,9 +168,11 @@ impl Room {
         let is_its = |upload: &Upload| upload.place == *place && !is_ended(&upload.phase);
         match holder {
             // An upload may have more than one place: what is written as it goes on is not known by the first one's name.
-            Holder::Upload(id) => {
-                Ok(self.catalog.fetch(*id, None).await?.is_some_and(|fetched| !is_ended(&fetched.upload.phase)))
-            }
+            Holder::Upload(id) => Ok(self
+                .catalog
+                .fetch(*id, None)
+                .await?
+                .is_some_and(|fetched| !is_ended(&fetched.upload.phase))),
             Holder::Key(key) => {
                 let phases = vec![PhaseName::Open, PhaseName::Disputed, PhaseName::Sealing];
                 let filter = Filter { owner: None, phases, key: Some(key.clone()) };

@@ -122,6 +122,7 @@ pub(crate) fn s3(settings: &Settings, data: &Path) -> anyhow::Result<S3Settings>
         spill_memory_bytes: settings.spill_memory.0,
         refuses_existing: settings.existing == Existing::Refuse,
         owns_bucket: settings.s3_owns_bucket,
+        is_relayed: settings.s3_transfer == Transfer::Relayed,
         ..S3Settings::new(&bucket.0, &settings.s3_region.0)
     })
 }

@@ -292,6 +292,11 @@ impl Store for S3Store {
         Box::pin(seal::is_sealed(&self.0, place, key, parts)).await
     }
 
+    /// A staged upload is complete once it was read: S3 takes no more parts for it.
+    fn can_repair(&self, place: &Place) -> bool {
+        !matches!(Room::of(place), Ok(Room::Staged { .. }))
+    }
+
     fn part_tag(&self, part: &Part) -> String {
         part.mark.0.clone()
     }

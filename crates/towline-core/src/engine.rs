@@ -36,7 +36,7 @@ use crate::event::{Bulletin, Watcher};
 use crate::lease::Leases;
 use crate::policy::{Operation, Policy, Principal};
 use crate::store::{Limits, Store};
-use crate::upload::{Upload, UploadId};
+use crate::upload::{Phase, Upload, UploadId};
 
 pub use append::{Append, Appended};
 pub use create::{Created, Cut, Order};
@@ -216,6 +216,16 @@ impl Room {
         }
         if !who.may(Operation::Upload) && !who.may(Operation::Manage) {
             return Err(Refusal::Forbidden(Operation::Upload));
+        }
+        Ok(())
+    }
+
+    /// Refuses parts where none are taken: at the end of an upload's life, and where one that is not what was declared
+    /// cannot be repaired.
+    fn check_takes_parts(&self, upload: &Upload) -> Result<(), Refusal> {
+        let is_spent = upload.phase == Phase::Disputed && !self.store.can_repair(&upload.place);
+        if is_spent || !upload.phase.takes_parts() {
+            return Err(Refusal::NotOpen(upload.phase.name()));
         }
         Ok(())
     }

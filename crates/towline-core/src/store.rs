@@ -179,6 +179,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Whether a `seal` of these parts has made the object visible, even if nobody was told.
     async fn is_sealed(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<bool, Fault>;
 
+    /// Whether parts can be replaced after `read_parts` has read them all.
+    fn can_repair(&self, _place: &Place) -> bool {
+        true
+    }
+
     /// How a client names a landed part when it finishes: `ETag` on S3.
     fn part_tag(&self, part: &Part) -> String {
         part.tag()

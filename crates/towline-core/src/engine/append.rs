@@ -73,9 +73,7 @@ impl Engine {
 
 /// How many bytes may come.
 fn check(upload: &Upload, append: &Append, room: &Room) -> Result<u64, Refusal> {
-    if !upload.phase.takes_parts() {
-        return Err(Refusal::NotOpen(upload.phase.name()));
-    }
+    room.check_takes_parts(upload)?;
     let Plan::Even { part_bytes, total_bytes } = upload.plan else {
         return Err(Refusal::NotAppendable);
     };

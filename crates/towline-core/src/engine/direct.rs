@@ -35,9 +35,7 @@ impl Engine {
     /// An upload that takes parts: the one read that signing any number of them needs.
     pub async fn uploading(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
         let upload = self.0.fetch(who, id).await?;
-        if !upload.phase.takes_parts() {
-            return Err(Refusal::NotOpen(upload.phase.name()).into());
-        }
+        self.0.check_takes_parts(&upload)?;
         Ok(upload)
     }
 

@@ -93,9 +93,7 @@ impl Room {
         let number = u32::try_from(put.number).ok();
         let fetched = self.catalog.fetch(put.id, number).await?.ok_or(Refusal::UploadNotFound(put.id))?;
         Self::admit(who, &fetched.upload)?;
-        if !fetched.upload.phase.takes_parts() {
-            return Err(Refusal::NotOpen(fetched.upload.phase.name()).into());
-        }
+        self.check_takes_parts(&fetched.upload)?;
         let slot = fetched.upload.plan.slot(put.number, &self.limits)?;
         if let Some(got_bytes) = put.size_bytes {
             check_size(slot, got_bytes)?;

@@ -189,6 +189,10 @@ impl Store for FaultyStore {
         self.inner.is_sealed(place, key, parts).await
     }
 
+    fn can_repair(&self, place: &Place) -> bool {
+        self.inner.can_repair(place)
+    }
+
     fn part_tag(&self, part: &Part) -> String {
         self.inner.part_tag(part)
     }

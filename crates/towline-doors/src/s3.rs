@@ -18,6 +18,7 @@ mod operation;
 mod policy;
 mod problem;
 mod query;
+mod second;
 mod uploads;
 mod xml;
 

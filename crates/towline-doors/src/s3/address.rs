@@ -22,7 +22,7 @@ pub(crate) fn is_s3(request: &Request, settings: &DoorSettings) -> bool {
     let (headers, path) = (request.headers(), request.uri().path());
     is_signed(headers, request.uri().query().unwrap_or(""))
         || split(path).0 == settings.s3.bucket
-        || (is_form(request.method(), headers) && path == "/" && is_virtual(headers, path, settings))
+        || (is_form(request.method(), headers) && path == "/" && Address::is_virtual(headers, path, settings))
 }
 
 fn is_signed(headers: &HeaderMap, query: &str) -> bool {
@@ -48,24 +48,6 @@ pub(super) fn is_form(method: &Method, headers: &HeaderMap) -> bool {
         })
 }
 
-/// Whether the host names the bucket. A server may itself be called as its bucket is: then a path that begins with
-/// the bucket is believed, and the host is not.
-fn is_virtual(headers: &HeaderMap, path: &str, settings: &DoorSettings) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
-        return false;
-    };
-    let bucket = &settings.s3.bucket;
-    let host = host.to_ascii_lowercase();
-    let Some(rest) = host.strip_prefix(bucket.as_str()).and_then(|rest| rest.strip_prefix('.')) else {
-        return false;
-    };
-    match settings.public_url.as_deref().and_then(Base::parse) {
-        Some(base) if base.origin.host() == host => false,
-        Some(base) if base.origin.host() == rest => true,
-        Some(_) | None => !rest.is_empty() && split(path).0 != *bucket,
-    }
-}
-
 /// The first segment of a path, and what follows it.
 fn split(path: &str) -> (&str, Option<&str>) {
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -73,9 +55,27 @@ fn split(path: &str) -> (&str, Option<&str>) {
 }
 
 impl Address {
+    /// Whether the host names the bucket. A server may itself be called as its bucket is: then a path that begins with
+    /// the bucket is believed, and the host is not.
+    pub(super) fn is_virtual(headers: &HeaderMap, path: &str, settings: &DoorSettings) -> bool {
+        let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
+            return false;
+        };
+        let bucket = &settings.s3.bucket;
+        let host = host.to_ascii_lowercase();
+        let Some(rest) = host.strip_prefix(bucket.as_str()).and_then(|rest| rest.strip_prefix('.')) else {
+            return false;
+        };
+        match settings.public_url.as_deref().and_then(Base::parse) {
+            Some(base) if base.origin.host() == host => false,
+            Some(base) if base.origin.host() == rest => true,
+            Some(_) | None => !rest.is_empty() && split(path).0 != *bucket,
+        }
+    }
+
     /// Nothing when the path is not UTF-8.
     pub(super) fn parse(headers: &HeaderMap, path: &str, settings: &DoorSettings) -> Option<Self> {
-        let (bucket, key) = if is_virtual(headers, path, settings) {
+        let (bucket, key) = if Self::is_virtual(headers, path, settings) {
             (settings.s3.bucket.clone(), Some(path.strip_prefix('/').unwrap_or(path)))
         } else {
             let (bucket, key) = split(path);

@@ -15,9 +15,9 @@ use futures_util::stream::{Stream, StreamExt as _};
 use towline_core::digest::{Algorithm, Digest, Digester};
 use towline_core::engine::BodyEnd;
 use towline_core::{Error, Refusal};
-use towline_sigv4::{Chunks, Payload};
+use towline_sigv4::Chunks;
 
-use super::guard::Signed;
+use super::guard::{Cover, Signed};
 use super::problem::{Denied, INCOMPLETE_BODY, INVALID_DIGEST, MALFORMED_TRAILER, MISSING_LENGTH, TOO_LONG};
 use crate::DoorState;
 use crate::declared::{self, AMZ, Framing};
@@ -65,19 +65,20 @@ impl Intake {
             signed: None,
             outcome: Arc::clone(&outcome),
         };
-        match signed.payload {
-            Payload::Unsigned => {}
-            Payload::Sha256(digest) => {
+        match &signed.cover {
+            Cover::Not => {}
+            Cover::Sha256(digest) => {
                 let digest = Digest::new(Algorithm::Sha256, digest.to_vec());
                 intake.declared.extend(digest.clone());
                 intake.signed = digest;
             }
-            Payload::Chunked(chunking) => {
+            Cover::Chunks(chunking, chain) => {
+                let (claim, key) = &**chain;
                 intake.size_bytes = length("x-amz-decoded-content-length");
                 let decoding = Decoding {
                     frames: intake.frames,
                     frame: Bytes::new(),
-                    chunks: Some(Chunks::new(chunking, &signed.claim, &signed.key)),
+                    chunks: Some(Chunks::new(*chunking, claim, key)),
                     left: intake.size_bytes,
                     trailing: announced(headers).map(|algorithm| (algorithm, Digester::new([algorithm]))),
                     outcome,

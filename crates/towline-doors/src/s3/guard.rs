@@ -8,10 +8,11 @@ use axum::http::request::Parts;
 use towline_core::clock::Timestamp;
 use towline_core::policy::{Operation, Principal};
 use towline_core::upload::{Phase, Upload, UploadId};
-use towline_sigv4::{Claim, Denial, Payload, Request, Rules, SigningKey};
+use towline_sigv4::{Chunking, Claim, Denial, Payload, Request, Rules, SigningKey};
 
 use super::problem::{ACCESS_DENIED, Denied, EXPIRED_TOKEN, UNKNOWN_KEY};
 use super::query::Parameters;
+use super::second;
 use crate::DoorState;
 use crate::keyring::{Known, Signs};
 use crate::links::{Base, MANAGES, OWNER, first, moment};
@@ -27,9 +28,16 @@ pub(super) struct Signed {
     pub(super) who: Principal,
     /// The only upload that the key is good for.
     pub(super) only: Option<Box<Upload>>,
-    pub(super) claim: Claim,
-    pub(super) key: SigningKey,
-    pub(super) payload: Payload,
+    pub(super) cover: Cover,
+}
+
+/// How the signature covers the body.
+#[derive(Debug)]
+pub(super) enum Cover {
+    Not,
+    Sha256([u8; 32]),
+    /// It comes in chunks, that are signed with this key after this claim.
+    Chunks(Chunking, Box<(Claim, SigningKey)>),
 }
 
 /// Whose signature a request or a form bears; not believed yet.
@@ -40,6 +48,10 @@ struct Bearer {
 
 /// Finds out who signed a request.
 pub(super) async fn admit(state: &DoorState, parts: &Parts, query: &Parameters) -> Result<Signed, Denied> {
+    if second::is_url(query) {
+        let who = second::admit(state, parts, query)?;
+        return Ok(Signed { who, only: None, cover: Cover::Not });
+    }
     let headers: Vec<(&str, &[u8])> =
         parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let hosts = hosts(&parts.headers);
@@ -54,10 +66,14 @@ pub(super) async fn admit(state: &DoorState, parts: &Parts, query: &Parameters) 
     let claim = Claim::find(&request)?.ok_or_else(|| Denied::new(ACCESS_DENIED, "Access Denied"))?;
     let bearer = bearer(state, &claim)?;
     verify(state, &claim, &bearer, &request)?;
-    let payload = claim.payload(&request)?;
+    let cover = match claim.payload(&request)? {
+        Payload::Unsigned => Cover::Not,
+        Payload::Sha256(digest) => Cover::Sha256(digest),
+        Payload::Chunked(chunking) => Cover::Chunks(chunking, Box::new((claim, bearer.key))),
+    };
     let named = Named { owner: query.text(OWNER), manages: query.has(MANAGES) };
     let (who, only) = settle(state, bearer.known.signs, named).await?;
-    Ok(Signed { who, only, claim, key: bearer.key, payload })
+    Ok(Signed { who, only, cover })
 }
 
 /// Finds out who signed the policy of a form.
@@ -66,6 +82,9 @@ pub(super) async fn admit_form(
     fields: &[(&str, &str)],
     policy: &str,
 ) -> Result<Principal, Denied> {
+    if let Some(who) = second::admit_form(state, fields, policy)? {
+        return Ok(who);
+    }
     let claim = Claim::from_form(fields)?;
     let bearer = bearer(state, &claim)?;
     claim.verify_form(&rules(state, &bearer.known.signs), &bearer.key, policy)?;

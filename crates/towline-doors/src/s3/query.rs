@@ -21,6 +21,10 @@ impl Parameters {
         self.text(name).filter(|value| !value.is_empty())
     }
 
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.text(name).is_some()
     }

@@ -140,3 +140,42 @@ async fn a_key_does_what_it_may_and_sees_what_is_its_owners() {
     let begun = ask("POST", "/towline/shared/a").query(&[("uploads", "")]);
     assert_eq!(code(&s3.say_as(&eve, begun).await), "403 AccessDenied");
 }
+
+/// A URL as boto3 signs it unless it is told otherwise.
+fn second(s3: &S3, (method, path, query): (&str, &str, &str), secret: &str, lasts_s: i64) -> String {
+    use base64::Engine as _;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let expires = s3.now().as_unix() + lasts_s;
+    let text = format!("{method}\n\n\n{expires}\n{path}{query}");
+    let signature = Hmac::<sha1::Sha1>::new_from_slice(secret.as_bytes()).expect("a key").chain_update(text);
+    let signature = base64::engine::general_purpose::STANDARD.encode(signature.finalize().into_bytes());
+    let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let query = query.replacen('?', "&", 1);
+    format!("{method} {path}?AWSAccessKeyId=AKALI&Signature={signature}&Expires={expires}{query}\nhost: h")
+}
+
+#[tokio::test]
+async fn urls_of_the_second_version_are_taken_as_boto3_signs_them() {
+    let s3 = S3::default();
+    s3.put("a", "0123").await;
+    let (get, secret) = (("GET", "/towline/a", ""), "secret of ali");
+    let good = second(&s3, get, secret, 60);
+    assert!(s3.talk.say(&good).await.ends_with("\n0123"));
+    let typed = second(&s3, ("GET", "/towline/a", "?response-content-type=a/b"), secret, 60);
+    assert!(s3.talk.say(typed).await.contains("content-type: a/b\n"));
+    for (was, is) in [
+        ("GET ", "DELETE "),
+        ("/towline/a", "/towline/b"),
+        ("\nhost", "&response-content-type=a\nhost"),
+        ("\nhost", "&uploads\nhost"),
+        ("\nhost", "\nx-amz-acl: x\nhost"),
+    ] {
+        let changed = good.replacen(was, is, 1);
+        assert_eq!(code(&s3.talk.say(changed).await), "403 SignatureDoesNotMatch", "{is}");
+    }
+    assert_eq!(code(&s3.talk.say(second(&s3, get, "x", 60)).await), "403 SignatureDoesNotMatch");
+    assert_eq!(code(&s3.talk.say(second(&s3, get, secret, 604_801)).await), "403 AccessDenied");
+    s3.talk.house.clock.advance(Duration::from_secs(61));
+    let late = s3.talk.say(good).await;
+    assert!(late.contains("<Message>Request has expired</Message>"), "{late}");
+}

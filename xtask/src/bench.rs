@@ -12,6 +12,7 @@ use anyhow::Context as _;
 
 use crate::home::Home;
 use crate::process::run as run_step;
+use crate::testbed::{Testbed, Tools};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
@@ -21,6 +22,10 @@ pub(crate) enum Bench {
     Seal(seal::Args),
     /// Durable part facts a second in the catalog
     Facts,
+    /// Signed URLs a second, by the signer alone
+    Urls,
+    /// Signed URLs, CPU and memory beside Uppy Companion, and parts relayed to S3
+    Companion,
     #[command(hide = true)]
     Floor(floor::Args),
     #[command(hide = true)]
@@ -31,17 +36,26 @@ pub(crate) fn run(home: &Home, bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::Relay(args) => relay::run(&Programs::build(home)?, args),
         Bench::Seal(args) => seal::run(&Programs::build(home)?, args),
-        Bench::Facts => run_step(&mut home.cargo([
-            "bench",
-            "--locked",
-            "--package",
-            "towline-backends",
-            "--bench",
-            "facts",
-        ])),
+        Bench::Facts => cargo_bench(home, "towline-backends", "facts"),
+        Bench::Urls => cargo_bench(home, "towline-sigv4", "urls"),
+        Bench::Companion => companion(home),
         Bench::Floor(args) => floor::run(args),
         Bench::Load(args) => load::run(args),
     }
+}
+
+fn cargo_bench(home: &Home, package: &str, bench: &str) -> anyhow::Result<()> {
+    run_step(&mut home.cargo(["bench", "--locked", "--package", package, "--bench", bench]))
+}
+
+/// Both servers, the store and the load run on this machine.
+fn companion(home: &Home) -> anyhow::Result<()> {
+    let programs = Programs::build(home)?;
+    let tools = Tools::install(home)?;
+    let testbed = Testbed::start(home, &tools)?;
+    let mut node = tools.npm();
+    node.args(["run", "--silent", "bench"]).current_dir(home.root.join("web-tests"));
+    run_step(node.env("TOWLINE_BIN", programs.towline).envs(testbed.variables()))
 }
 
 /// The optimised binaries: a bench that is itself slow would flatter the server.

@@ -6,7 +6,7 @@ use towline_core::upload::UploadId;
 use towline_sigv4::{Origin, encode_path};
 
 /// The folder of what is ours alone: files that gather, tails, probes.
-const OWN: &str = ".towline/";
+pub(super) const OWN: &str = ".towline/";
 
 /// Names objects in one bucket.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What a bucket's lifecycle rules do to uploads that nobody finishes, and the rule that clears them away. Pure.
 
 use super::element::Element;
+use crate::s3::address::OWN;
 
 /// Names our rule among a bucket's.
 const ID: &str = "towline-unfinished";
@@ -23,7 +24,7 @@ pub struct Days {
     pub all_given_up: Option<u64>,
     /// Some are.
     pub some_given_up: Option<u64>,
-    /// Objects are removed, all or some.
+    /// What the store keeps below the prefix for itself is removed, all or some.
     pub removed: Option<u64>,
 }
 
@@ -43,20 +44,19 @@ impl Lifecycle {
     /// What happens below this prefix.
     pub fn days(&self, prefix: &str) -> Days {
         let mut days = Days::default();
+        let own = format!("{prefix}{OWN}");
         let earlier = |known: Option<u64>, found: u64| Some(known.map_or(found, |known| known.min(found)));
         for rule in self.rules().filter(|rule| rule.said("Status") == Some("Enabled")) {
-            let Reach { below, is_narrowed } = Reach::of(rule);
-            let covers = prefix.starts_with(&below) && !is_narrowed;
-            if !covers && !below.starts_with(prefix) && !prefix.starts_with(&below) {
-                continue;
-            }
-            if let Some(found) = number(rule.child(ABORT), "DaysAfterInitiation") {
+            let reach = Reach::of(rule);
+            let given_up = number(rule.child(ABORT), "DaysAfterInitiation");
+            if let Some(found) = given_up.filter(|_| reach.touches(prefix)) {
                 days.some_given_up = earlier(days.some_given_up, found);
-                if covers {
+                if reach.covers(prefix) {
                     days.all_given_up = earlier(days.all_given_up, found);
                 }
             }
-            if let Some(found) = number(rule.child("Expiration"), "Days") {
+            let removed = number(rule.child("Expiration"), "Days");
+            if let Some(found) = removed.filter(|_| reach.touches(&own)) {
                 days.removed = earlier(days.removed, found);
             }
         }
@@ -107,6 +107,16 @@ impl Reach {
         let is_narrowed = homes[1..].iter().flatten().any(|home| home.children.iter().any(is_else));
         Self { below: below.to_owned(), is_narrowed }
     }
+
+    /// All that lies below a prefix.
+    fn covers(&self, prefix: &str) -> bool {
+        prefix.starts_with(&self.below) && !self.is_narrowed
+    }
+
+    /// Some of it, perhaps.
+    fn touches(&self, prefix: &str) -> bool {
+        prefix.starts_with(&self.below) || self.below.starts_with(prefix)
+    }
 }
 
 fn number(of: Option<&Element>, name: &str) -> Option<u64> {
@@ -153,6 +163,8 @@ mod tests {
         let removing =
             "<Rule><Filter/><Status>Enabled</Status><Expiration><Days>9</Days></Expiration></Rule>";
         assert_eq!(lifecycle(removing).days("in/").removed, Some(9));
+        let beside = removing.replace("<Filter/>", "<Filter><Prefix>in/logs/</Prefix></Filter>");
+        assert_eq!(lifecycle(&beside).days("in/").removed, None);
     }
 
     #[test]

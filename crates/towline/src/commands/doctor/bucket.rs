@@ -53,7 +53,7 @@ pub(super) async fn look(examiner: &Examiner, wanted: &Wanted) -> Vec<Finding> {
         }
     }
     findings.extend(Box::pin(pages::look(examiner, wanted, may_all)).await);
-    findings.push(Box::pin(lifecycle::look(examiner, wanted)).await);
+    findings.extend(Box::pin(lifecycle::look(examiner, wanted)).await);
     findings.push(of_unfinished(examiner.unfinished().await, wanted));
     findings
 }
@@ -256,13 +256,12 @@ fn of_unfinished(found: Result<Unfinished, Trouble>, wanted: &Wanted) -> Finding
     )
 }
 
+/// What tests want of a bucket.
 #[cfg(test)]
-mod tests {
-    use towline_backends::s3::examine::Refused;
-
+pub(super) mod testing {
     use super::*;
 
-    pub(crate) fn wanted() -> Wanted {
+    pub(in super::super) fn wanted() -> Wanted {
         Wanted {
             bucket: Bucket { name: "box".into(), region: "us-east-1".into(), endpoint: None },
             access_key: Some("AKIA".into()),
@@ -276,6 +275,14 @@ mod tests {
             fix: false,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use towline_backends::s3::examine::Refused;
+
+    use super::testing::wanted;
+    use super::*;
 
     fn refused(status: u16, code: &str, message: &str, region: Option<&str>) -> Trouble {
         let region = region.map(str::to_owned);
@@ -328,5 +335,16 @@ mod tests {
         };
         assert_eq!((found(2).state, found(40).state), (State::Ok, State::Odd));
         assert_eq!(found(40).what, "3 multipart uploads in the bucket, the oldest is 40d old");
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_named_with_the_policy_that_allows_it() {
+        let denied = refused(403, "AccessDenied", "No", None);
+        let tried = |outcome| [Tried { act: Act::Put, outcome: Ok(()) }, Tried { act: Act::Abort, outcome }];
+        assert_eq!(of_permissions(&tried(Ok(())), &wanted()).state, State::Ok);
+        let finding = of_permissions(&tried(Err(denied)), &wanted());
+        let told = "cannot abort a multipart upload (s3:AbortMultipartUpload): 403 AccessDenied: No";
+        assert_eq!((finding.state, finding.what.as_str()), (State::Wrong, told));
+        assert!(finding.cures[0].text.contains("arn:aws:s3:::box/in/*"));
     }
 }

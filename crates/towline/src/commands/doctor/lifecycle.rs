@@ -13,13 +13,30 @@ const DAY: Duration = Duration::from_hours(24);
 /// A bucket counts from the beginning of an upload, this server from its last sign of life: so much may lie between.
 pub(super) const GRACE: Duration = Duration::from_hours(7 * 24);
 
-pub(super) async fn look(examiner: &Examiner, wanted: &Wanted) -> Finding {
-    let finding = match examiner.lifecycle().await {
-        Ok(found) => of_rules(&found, wanted),
-        Err(trouble) => return of_silence(&trouble),
+pub(super) async fn look(examiner: &Examiner, wanted: &Wanted) -> Vec<Finding> {
+    let found = match examiner.lifecycle().await {
+        Ok(found) => found,
+        Err(trouble) => return vec![of_silence(&trouble)],
     };
-    let needs_rule = finding.state == State::Missing;
-    if wanted.fix && needs_rule { Box::pin(fixed(examiner, wanted)).await } else { finding }
+    let mut finding = of_rules(&found, wanted);
+    if wanted.fix && finding.state == State::Missing {
+        finding = Box::pin(fixed(examiner, wanted)).await;
+    }
+    std::iter::once(finding).chain(of_removal(&found, wanted)).collect()
+}
+
+/// Rules that remove objects may reach into the store's own corner.
+fn of_removal(found: &Lifecycle, wanted: &Wanted) -> Option<Finding> {
+    let (kept, prefix) = (days_kept(wanted), &wanted.prefix);
+    let days = found.days(prefix).removed.filter(|days| *days < kept)?;
+    let what =
+        format!("a rule removes objects below {prefix}.towline/ after {days}d, uploads are kept {kept}d");
+    let why = "What gathers there may go before its upload is finished: let the rule reach elsewhere only.";
+    Some(Finding::new("expiry", State::Odd, what).why(why))
+}
+
+fn days_kept(wanted: &Wanted) -> u64 {
+    wanted.keep_unfinished.as_secs().div_ceil(DAY.as_secs())
 }
 
 /// For how many days the server's own keeping would be safe.
@@ -28,8 +45,8 @@ fn days_wanted(wanted: &Wanted) -> u64 {
 }
 
 fn of_rules(found: &Lifecycle, wanted: &Wanted) -> Finding {
-    let Days { all_given_up, some_given_up, removed } = found.days(&wanted.prefix);
-    let kept = wanted.keep_unfinished.as_secs().div_ceil(DAY.as_secs());
+    let Days { all_given_up, some_given_up, removed: _ } = found.days(&wanted.prefix);
+    let kept = days_kept(wanted);
     if let Some(days) = some_given_up.filter(|days| *days < kept) {
         let what =
             format!("a rule gives up uploads {days}d after they began, this server keeps them {kept}d");
@@ -40,12 +57,6 @@ fn of_rules(found: &Lifecycle, wanted: &Wanted) -> Finding {
         return Finding::new(TOPIC, State::Wrong, what).why(
             "Who comes back later finds the upload gone. Change the rule (it is not ours, so --fix leaves it \
              alone), or set keep_unfinished to less.",
-        );
-    }
-    if let Some(days) = removed.filter(|days| *days < kept) {
-        let what = format!("a rule removes objects after {days}d, this server keeps uploads {kept}d");
-        return Finding::new(TOPIC, State::Odd, what).why(
-            "What gathers below .towline/ may go before its upload is finished, and finished files go, too.",
         );
     }
     if let Some(days) = all_given_up {
@@ -107,5 +118,31 @@ async fn fixed(examiner: &Examiner, wanted: &Wanted) -> Finding {
             let why = if trouble.is_denied() { " (s3:PutLifecycleConfiguration)" } else { "" };
             Finding { what: format!("{}, and no rule could be set{why}: {trouble}", now.what), ..now }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bucket::testing::wanted;
+    use super::*;
+
+    #[test]
+    fn a_rule_must_be_there_and_not_be_too_early() {
+        let with = |days| Lifecycle::none().with_ours("in/", days);
+        let finding = of_rules(&Lifecycle::none(), &wanted());
+        assert_eq!(
+            (finding.state, finding.what.as_str()),
+            (State::Missing, "the bucket has no lifecycle rules")
+        );
+        assert!(finding.cures[0].text.contains("\"DaysAfterInitiation\": 14"));
+        assert_eq!(of_rules(&with(14), &wanted()).state, State::Ok);
+        // Ours is replaced by --fix.
+        assert_eq!(of_rules(&with(3), &wanted()).state, State::Missing);
+        let mut theirs = with(3);
+        theirs.document.children[0].children[0].text = "theirs".to_owned();
+        assert_eq!(of_rules(&theirs, &wanted()).state, State::Wrong);
+        let elsewhere = Lifecycle::none().with_ours("out/", 3);
+        let finding = of_rules(&elsewhere, &wanted());
+        assert_eq!(finding.what, "no rule of the bucket gives up uploads that nobody finishes");
     }
 }

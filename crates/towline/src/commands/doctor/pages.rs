@@ -49,8 +49,8 @@ fn of_rules(found: &Cors, wanted: &Wanted) -> Finding {
     let what = match found.count() {
         0 => "the bucket has no CORS rules".to_owned(),
         count => {
-            let told: Vec<String> = gaps.iter().map(told).collect();
-            format!("{} of the bucket fall short: {}", rules(count), told.join("; "))
+            let short = together(gaps.iter().map(|gap| (gap.origin.as_str(), told(gap))));
+            format!("the bucket's {} short: {short}", if count == 1 { "rule falls" } else { "rules fall" })
         }
     };
     with_cures(Finding::new(RULES, State::Missing, what), found, wanted)
@@ -60,14 +60,27 @@ fn rules(count: usize) -> String {
     if count == 1 { "1 rule".to_owned() } else { format!("{count} rules") }
 }
 
+/// What pages may not, with the origins of which that is true.
+fn together<'a>(told: impl Iterator<Item = (&'a str, String)>) -> String {
+    let mut clauses: Vec<(String, Vec<&str>)> = Vec::new();
+    for (origin, text) in told {
+        match clauses.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, origins)) => origins.push(origin),
+            None => clauses.push((text, vec![origin])),
+        }
+    }
+    let clauses = clauses.into_iter().map(|(text, origins)| format!("{text} ({})", origins.join(", ")));
+    clauses.collect::<Vec<_>>().join("; ")
+}
+
 fn told(gap: &Gap) -> String {
-    let Gap { origin, methods, hides_tag } = gap;
+    let Gap { origin: _, methods, hides_tag } = gap;
     if methods.len() == METHODS.len() {
-        return format!("pages of {origin} are not let in");
+        return "pages are not let in".to_owned();
     }
     let hidden = if *hides_tag { "read ETag" } else { "" };
     let join = if methods.is_empty() || hidden.is_empty() { "" } else { ", nor " };
-    format!("pages of {origin} may not {}{join}{hidden}", methods.join(", "))
+    format!("pages may not {}{join}{hidden}", methods.join(", "))
 }
 
 fn with_cures(finding: Finding, found: &Cors, wanted: &Wanted) -> Finding {
@@ -143,12 +156,12 @@ fn of_pages(tried: &[(&str, Result<Passage, Trouble>)], rules: State) -> Finding
         match passage {
             Ok(Passage::Open) => {}
             Ok(Passage::NoPreflight { status }) => {
-                bad.push(format!("{origin}: the preflight of a PUT is refused ({status})"));
+                bad.push((*origin, format!("the preflight of a PUT is refused with {status}")));
             }
             Ok(Passage::NoReply { status }) => {
-                bad.push(format!("{origin}: the answer to a PUT ({status}) may not be read"));
+                bad.push((*origin, format!("the answer to a PUT, {status}, may not be read")));
             }
-            Ok(Passage::NoTag) => bad.push(format!("{origin}: the ETag of an answer may not be read")),
+            Ok(Passage::NoTag) => bad.push((*origin, "the ETag of an answer may not be read".to_owned())),
             Err(trouble) => unknown.push(format!("{origin}: {trouble}")),
         }
     }
@@ -164,7 +177,7 @@ fn of_pages(tried: &[(&str, Result<Passage, Trouble>)], rules: State) -> Finding
         let what = format!("a browser would let pages of {} send and read the ETag", origins.join(", "));
         return Finding::new(PAGES, State::Ok, what);
     }
-    let finding = Finding::new(PAGES, State::Wrong, bad.join("; "));
+    let finding = Finding::new(PAGES, State::Wrong, together(bad.into_iter()));
     finding.why(match rules {
         State::Ok | State::Fixed => {
             "The rules are right: some servers take minutes to follow them. Look again later; if it stays, \
@@ -187,9 +200,9 @@ mod tests {
         let no =
             |passage| of_pages(&[("http://a", Ok(Passage::Open)), ("http://b", Ok(passage))], State::Unknown);
         for (passage, words) in [
-            (Passage::NoPreflight { status: 403 }, "http://b: the preflight of a PUT is refused (403)"),
-            (Passage::NoReply { status: 200 }, "http://b: the answer to a PUT (200) may not be read"),
-            (Passage::NoTag, "http://b: the ETag of an answer may not be read"),
+            (Passage::NoPreflight { status: 403 }, "the preflight of a PUT is refused with 403 (http://b)"),
+            (Passage::NoReply { status: 200 }, "the answer to a PUT, 200, may not be read (http://b)"),
+            (Passage::NoTag, "the ETag of an answer may not be read (http://b)"),
         ] {
             let finding = no(passage);
             assert_eq!((finding.state, finding.what.as_str()), (State::Wrong, words));
@@ -204,9 +217,12 @@ mod tests {
         let gap = |methods: &[&'static str], hides_tag| {
             told(&Gap { origin: "http://a".into(), methods: methods.to_vec(), hides_tag })
         };
-        assert_eq!(gap(&METHODS, false), "pages of http://a are not let in");
-        assert_eq!(gap(&["POST", "DELETE"], false), "pages of http://a may not POST, DELETE");
-        assert_eq!(gap(&["POST"], true), "pages of http://a may not POST, nor read ETag");
-        assert_eq!(gap(&[], true), "pages of http://a may not read ETag");
+        assert_eq!(gap(&METHODS, false), "pages are not let in");
+        assert_eq!(gap(&["POST", "DELETE"], false), "pages may not POST, DELETE");
+        assert_eq!(gap(&["POST"], true), "pages may not POST, nor read ETag");
+        assert_eq!(gap(&[], true), "pages may not read ETag");
+        let told = [("http://a", "x"), ("http://b", "y"), ("http://c", "x")];
+        let told = told.into_iter().map(|(origin, text)| (origin, text.to_owned()));
+        assert_eq!(together(told), "x (http://a, http://c); y (http://b)");
     }
 }

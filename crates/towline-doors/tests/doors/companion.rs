@@ -243,6 +243,21 @@ async fn an_upload_that_is_given_up_is_gone() {
     assert_eq!(talk.house.store.staged_count(), 0, "nothing is left behind");
 }
 
+#[tokio::test]
+async fn a_list_of_parts_may_be_long() {
+    let talk = talk();
+    create(&talk).await;
+    let tag = send(&talk, 1, "0123").await;
+    let padded = |mib: usize| {
+        let parts = json!([{"PartNumber": 1, "ETag": tag, "x-amz-id-2": "x".repeat(mib << 20)}]);
+        complete(&parts)
+    };
+    let reply = talk.ask(padded(8).as_bytes()).await;
+    let told = "The body is larger than the 8388608 bytes allowed";
+    assert_eq!((reply.status().as_u16(), reason(&reply).as_str()), (413, told));
+    assert!(talk.say(padded(2)).await.starts_with("200"));
+}
+
 /// What was logged, for the test to read.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

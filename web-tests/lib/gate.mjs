@@ -3,6 +3,7 @@
 // preflights itself and so would hide what a server says to them.
 
 import http from 'node:http';
+import { PassThrough } from 'node:stream';
 
 import { afterwards } from './afterwards.mjs';
 
@@ -21,7 +22,9 @@ import { afterwards } from './afterwards.mjs';
  * @typedef {(passage: Passage) => 'pass' | 'hold' | 'cut' | Answer} Rule
  */
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
+/** Room for a whole part: Node sees that a browser is gone only while it reads what the browser sends. */
+const BODY_BYTES = 32 * 1024 * 1024;
 
 export class Gate {
   /** @type {Rule} */
@@ -138,41 +141,43 @@ export class Gate {
       this.#changed();
     });
     response.on('finish', () => this.#changed());
+    const body = request.pipe(new PassThrough({ highWaterMark: BODY_BYTES }));
     const judge = () => {
       if (response.destroyed) return;
       const verdict = this.#rule(passage);
       passage.isHeld = verdict === 'hold';
       if (verdict === 'hold') this.#held.add(judge);
       else if (verdict === 'cut') request.socket.destroy();
-      else if (verdict === 'pass') this.#forward(request, response, passage);
-      else this.#answer(request, response, passage, verdict);
+      else if (verdict === 'pass') this.#forward(request, body, response, passage);
+      else this.#answer(body, response, passage, verdict);
       this.#changed();
     };
     judge();
   }
 
   /**
-   * @param {http.IncomingMessage} request
+   * @param {PassThrough} body
    * @param {http.ServerResponse} response
    * @param {Passage} passage
    * @param {Answer} answer
    */
-  #answer(request, response, passage, { status, headers = {}, body = '' }) {
+  #answer(body, response, passage, { status, headers = {}, body: text = '' }) {
     // A browser reads an answer only after it has sent the whole body.
-    request.resume();
-    request.on('end', () => {
+    body.resume();
+    body.on('end', () => {
       passage.status = status;
       response.writeHead(status, { 'Access-Control-Allow-Origin': '*', ...headers });
-      response.end(body);
+      response.end(text);
     });
   }
 
   /**
    * @param {http.IncomingMessage} request
+   * @param {PassThrough} body
    * @param {http.ServerResponse} response
    * @param {Passage} passage
    */
-  #forward(request, response, passage) {
+  #forward(request, body, response, passage) {
     const { hostname, port } = new URL(this.upstream);
     const onward = http.request({
       agent: this.#agent,
@@ -193,7 +198,7 @@ export class Gate {
     });
     onward.on('error', () => response.destroy());
     response.on('close', () => onward.destroy());
-    request.pipe(onward);
+    body.pipe(onward);
   }
 
   async #close() {

@@ -25,6 +25,17 @@ export async function isHalfWay(gate, last) {
 }
 
 /**
+ * Waits until the browser has given up all that is held, and lets everything pass from then on. A part that was let go
+ * before would land although nobody waits for its answer.
+ *
+ * @param {import('./gate.mjs').Gate} gate
+ */
+export async function openWhenLetGo(gate) {
+  await gate.until(({ passages }) => passages.every(({ isHeld, isCut }) => !isHeld || isCut));
+  gate.open();
+}
+
+/**
  * What was acknowledged was not sent again, and nothing is missing.
  *
  * @param {import('./towline.mjs').Towline} towline

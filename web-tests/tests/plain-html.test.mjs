@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { openBrowser, openPage, shoot } from '../lib/browser.mjs';
 import { garage } from '../lib/environment.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
-import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst } from '../lib/half.mjs';
+import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { servePages } from '../lib/pages.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
 import { allowPages } from '../lib/signed.mjs';
@@ -54,7 +54,7 @@ for (const store of STORES) {
     await isHalfWay(towline.parts, FIRST);
     await shoot(first, `plain-html-${store}-1-half-way`);
     await first.close();
-    towline.parts.open();
+    await openWhenLetGo(towline.parts);
     const second = await open();
     await second.locator('#file').setInputFiles(file);
     await shoot(second, `plain-html-${store}-2-known-again`);
@@ -75,6 +75,7 @@ for (const store of STORES) {
     await isHalfWay(towline.parts, FIRST);
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByText('Paused.').waitFor();
+    await openWhenLetGo(towline.parts);
     let losses = 0;
     towline.parts.follow(({ part }) => {
       if (part !== FIRST + 2 || losses === 2) return 'pass';
@@ -99,7 +100,7 @@ for (const store of STORES) {
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('Cancelled.').waitFor();
     await towline.api.until(({ passages }) =>
-      passages.some(({ path, status }) => path === '/abort-multipart-upload' && status === 200),
+      passages.some((p) => p.method === 'POST' && p.path === '/abort-multipart-upload' && p.status === 200),
     );
     const list = await fetch(`${towline.address}/list-parts`, {
       method: 'POST',
@@ -107,7 +108,7 @@ for (const store of STORES) {
       body: String(upload),
     });
     assert.ok(list.status >= 400 && list.status < 500, `the list of a cancelled upload answers ${list.status}`);
-    towline.parts.open();
+    await openWhenLetGo(towline.parts);
     await page.getByRole('button', { name: 'Upload' }).click();
     assert.equal(await towline.sha256(await keyOf(page)), sha256);
   });

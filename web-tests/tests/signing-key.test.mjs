@@ -9,7 +9,7 @@ import { signedUrl } from '../../examples/signing-key/sign.js';
 import { openBrowser, openPage, shoot } from '../lib/browser.mjs';
 import { garage } from '../lib/environment.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
-import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst } from '../lib/half.mjs';
+import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { servePages } from '../lib/pages.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
 import { allowPages } from '../lib/signed.mjs';
@@ -76,7 +76,7 @@ for (const store of STORES) {
     await first.getByText(`${FIRST} of ${PARTS} chunks are there`).waitFor();
     await shoot(first, `signing-key-${store}-1-half-way`);
     await first.context().close();
-    towline.parts.open();
+    await openWhenLetGo(towline.parts);
     const second = await openWith(await openBrowser(t));
     await second.getByRole('button', { name: 'Upload' }).click();
     const key = await keyOf(second);
@@ -93,7 +93,7 @@ for (const store of STORES) {
     await isHalfWay(towline.parts, FIRST);
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('Stopped.').waitFor();
-    towline.parts.open();
+    await openWhenLetGo(towline.parts);
     await page.getByRole('button', { name: 'Begin anew' }).click();
     const key = await keyOf(page);
     assert.equal(towline.parts.landed.length, FIRST + PARTS, 'all parts were sent once more');

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { openBrowser, shoot } from '../lib/browser.mjs';
 import { garage } from '../lib/environment.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
-import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst } from '../lib/half.mjs';
+import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { servePages } from '../lib/pages.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
 import { allowPages } from '../lib/signed.mjs';
@@ -57,7 +57,7 @@ for (const store of STORES) {
     await isHalfWay(towline.parts, FIRST);
     await dashboard.pause();
     await shoot(dashboard.page, `uppy-react-${store}-1-paused`);
-    towline.parts.open();
+    await openWhenLetGo(towline.parts);
     await dashboard.resume();
     const key = await keyOf(dashboard);
     await shoot(dashboard.page, `uppy-react-${store}-2-finished`);

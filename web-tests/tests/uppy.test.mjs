@@ -7,7 +7,7 @@ import test, { before } from 'node:test';
 import { openBrowser, shoot } from '../lib/browser.mjs';
 import { garage } from '../lib/environment.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
-import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst } from '../lib/half.mjs';
+import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
 import { allowPages } from '../lib/signed.mjs';
 import { STORES, Towline } from '../lib/towline.mjs';
@@ -54,6 +54,7 @@ for (const generation of ['uppy6', 'uppy5', 'uppy3']) {
       await isHalfWay(parts, FIRST);
       await dashboard.pause();
       await shoot(dashboard.page, shot('2-paused'));
+      await openWhenLetGo(parts);
       let failures = 0;
       parts.follow(({ part }) => {
         if (part !== 8 || failures > 0) return 'pass';
@@ -79,7 +80,7 @@ for (const generation of ['uppy6', 'uppy5', 'uppy3']) {
       await isHalfWay(parts, FIRST);
       await first.isKept({ withBytes: true });
       await first.page.close();
-      parts.open();
+      await openWhenLetGo(parts);
       const second = await Dashboard.open(t, browser, address);
       await second.page.locator('.uppy-Dashboard-Item').waitFor();
       await shoot(second.page, shot('4-restored'));
@@ -100,7 +101,7 @@ for (const generation of ['uppy6', 'uppy5', 'uppy3']) {
       await isHalfWay(parts, FIRST);
       await first.isKept({ withBytes: false });
       await first.page.close();
-      parts.open();
+      await openWhenLetGo(parts);
       const second = await Dashboard.open(t, browser, page({}));
       await second.page.locator('.uppy-Dashboard-Item.is-ghost').waitFor();
       await shoot(second.page, shot('6-ghost'));

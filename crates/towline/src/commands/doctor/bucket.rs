@@ -259,7 +259,12 @@ fn of_unfinished(found: Result<Unfinished, Trouble>, wanted: &Wanted) -> Finding
 /// What tests want of a bucket.
 #[cfg(test)]
 pub(super) mod testing {
-    use super::*;
+    use std::time::Duration;
+
+    use towline_core::clock::Timestamp;
+    use towline_core::policy::{Existing, Transfer};
+
+    use super::{Bucket, Wanted};
 
     pub(in super::super) fn wanted() -> Wanted {
         Wanted {

@@ -2,6 +2,7 @@
 //! "testing"; nothing of it is in the product.
 
 pub mod catalog_contract;
+pub mod direct;
 pub mod faulty;
 pub mod memory_catalog;
 pub mod memory_store;
@@ -21,6 +22,7 @@ use crate::engine::{BodyEnd, Engine, Parts};
 use crate::policy::Policy;
 use crate::store::Store;
 use crate::upload::UploadId;
+use direct::DirectStore;
 use memory_catalog::MemoryCatalog;
 use memory_store::MemoryStore;
 
@@ -76,12 +78,21 @@ impl Default for House {
 
 impl House {
     pub fn new(policy: Policy) -> Self {
+        Self::of(policy, |store| store)
+    }
+
+    /// One whose store clients reach by URLs of its own.
+    pub fn direct(policy: Policy) -> Self {
+        Self::of(policy, |store| Arc::new(DirectStore(store)))
+    }
+
+    fn of(policy: Policy, face: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
         let clock = Arc::new(ManualClock::default());
         let clock_too: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let store = Arc::new(MemoryStore::new(clock_too));
         let catalog = Arc::new(MemoryCatalog::default());
         let engine = Engine::new(Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: face(Arc::clone(&store)),
             catalog: Arc::clone(&catalog) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ids: Arc::new(CountingIds::default()),

@@ -157,6 +157,27 @@ async fn a_page_that_signs_for_itself_is_lent_credentials() {
 }
 
 #[tokio::test]
+async fn where_clients_reach_the_store_its_own_urls_are_given() {
+    let talk = Talk::direct(DoorSettings::default());
+    create(&talk).await;
+    let sign = format!("GET /s3/multipart/{SECOND}/7?key={KEY}");
+    let expected = format!("https://store.test/box/{KEY}?partNumber=7&uploadId=store-40008000000000000002");
+    assert_eq!(talk.told(&sign, "url").await, expected);
+    assert_snapshot!(talk.say("GET /s3/params?filename=a").await, @r#"
+    200 OK
+    content-type: application/json
+
+    {"method":"POST","url":"https://store.test/box","fields":{"key":"00000000-0000-4000-8000-000000000003-a"},"expires":900}
+    "#);
+    assert_snapshot!(talk.say("GET /s3/sts").await, @r#"
+    501 Not Implemented
+    content-type: application/json
+
+    {"message":"Clients reach the store themselves, and there is no access key for it that may be handed out: use signed URLs","error":"Clients reach the store themselves, and there is no access key for it that may be handed out: use signed URLs","code":"no-keys"}
+    "#);
+}
+
+#[tokio::test]
 async fn refusals_are_read_by_every_version_of_uppy() {
     let talk = talk();
     create(&talk).await;

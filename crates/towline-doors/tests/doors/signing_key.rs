@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use towline_core::policy::{Operation, Principal};
 use towline_core::upload::UploadId;
 use towline_doors::{Authenticator, DoorSettings, Keyring, Token};
-use towline_sigv4::{Moment, Origin, Secret, Signer, Target};
+use towline_sigv4::{Credentials, Moment, Origin, Secret, Signer, Target};
 
 use crate::talk::{FIRST, Talk};
 
@@ -142,6 +142,30 @@ async fn what_is_missing_is_named() {
     content-type: application/json
 
     {"error":"bad-field","message":"filesize: must be a whole number, not negative"}
+    "#);
+}
+
+#[tokio::test]
+async fn of_a_store_that_clients_reach_only_a_restricted_key_is_handed_out() {
+    let talk = Talk::direct(DoorSettings::default());
+    assert_snapshot!(talk.say(format!("GET /signing_key/?{FILE}")).await, @r#"
+    501 Not Implemented
+    content-type: application/json
+
+    {"error":"no-keys","message":"Clients reach the store themselves, and there is no access key for it that may be handed out: use signed URLs"}
+    "#);
+    let restricted_key = Some(Credentials {
+        access_key: "AKIARESTRICTED".to_owned(),
+        secret_key: Secret::new("restricted"),
+        session_token: None,
+    });
+    let talk = Talk::direct(DoorSettings { restricted_key, ..DoorSettings::default() });
+    let handed = talk.say(format!("GET /signing_key/?{FILE}")).await;
+    assert_snapshot!(handed, @r#"
+    200 OK
+    content-type: application/json
+
+    {"date":"2026-11-21T00:00:00.000Z","signature":"f4e2590911a7a10a0697d3d762116d1579b8d11ba0deb1fa1e90aafc68801fb7","access_key":"AKIARESTRICTED","region":"eu-west-1","bucket":"box","backup_key":"c499b50e6dd44faf71295e39208abcff/film.mp4","content_type":"video/mp4","key":"c499b50e6dd44faf71295e39208abcff/film.mp4","upload_id":"store-40008000000000000001","chunks":[]}
     "#);
 }
 

@@ -61,8 +61,16 @@ impl Talk {
         Self::new(policy, DoorSettings { public_url, s3, ..settings }, Router::new())
     }
 
+    /// Where clients reach the store themselves.
+    pub(crate) fn direct(settings: DoorSettings) -> Self {
+        Self::open(House::direct(Policy::default()), settings, Router::new())
+    }
+
     pub(crate) fn new(policy: Policy, settings: DoorSettings, own: Router) -> Self {
-        let house = House::new(policy);
+        Self::open(House::new(policy), settings, own)
+    }
+
+    fn open(house: House, settings: DoorSettings, own: Router) -> Self {
         let router = router(house.engine.clone(), settings, own);
         Self { house, router }
     }

@@ -35,6 +35,13 @@ pub(super) struct Wanted {
     pub(super) fix: bool,
 }
 
+impl Wanted {
+    /// What it means that rules cannot be read: whoever asked for them to be set has not got that.
+    pub(super) fn unread(&self) -> State {
+        if self.fix { State::Wrong } else { State::Unknown }
+    }
+}
+
 /// Looks at everything, as far as the bucket lets itself be looked at.
 pub(super) async fn look(examiner: &Examiner, wanted: &Wanted) -> Vec<Finding> {
     let reach = Box::pin(examiner.reach()).await;

@@ -16,7 +16,7 @@ pub(super) const GRACE: Duration = Duration::from_hours(7 * 24);
 pub(super) async fn look(examiner: &Examiner, wanted: &Wanted) -> Vec<Finding> {
     let found = match examiner.lifecycle().await {
         Ok(found) => found,
-        Err(trouble) => return vec![of_silence(&trouble)],
+        Err(trouble) => return vec![of_silence(&trouble, wanted)],
     };
     let mut finding = of_rules(&found, wanted);
     if wanted.fix && finding.state == State::Missing {
@@ -83,7 +83,7 @@ fn with_cures(finding: Finding, found: &Lifecycle, wanted: &Wanted) -> Finding {
         .cure("By the AWS CLI:", wanted.bucket.command("put-bucket-lifecycle-configuration", &argument))
 }
 
-fn of_silence(trouble: &Trouble) -> Finding {
+fn of_silence(trouble: &Trouble, wanted: &Wanted) -> Finding {
     if trouble.is_unknown_to_server() {
         return Finding::new(
             TOPIC,
@@ -92,7 +92,7 @@ fn of_silence(trouble: &Trouble) -> Finding {
         )
         .why("This server gives up the uploads that it knows; others stay until somebody aborts them.");
     }
-    let finding = Finding::new(TOPIC, State::Unknown, format!("the rules cannot be read: {trouble}"));
+    let finding = Finding::new(TOPIC, wanted.unread(), format!("the rules cannot be read: {trouble}"));
     if trouble.is_denied() {
         finding.why("The credentials may not (s3:GetLifecycleConfiguration).")
     } else {
@@ -108,7 +108,7 @@ async fn fixed(examiner: &Examiner, wanted: &Wanted) -> Finding {
     };
     let found = match examiner.lifecycle().await {
         Ok(found) => found,
-        Err(trouble) => return of_silence(&trouble),
+        Err(trouble) => return of_silence(&trouble, wanted),
     };
     let now = of_rules(&found, wanted);
     match (set, now.state) {
@@ -123,8 +123,21 @@ async fn fixed(examiner: &Examiner, wanted: &Wanted) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use towline_backends::s3::examine::Refused;
+
     use super::super::bucket::testing::wanted;
     use super::*;
+
+    #[test]
+    fn rules_that_may_not_be_read_are_unknown_unless_they_were_to_be_set() {
+        let refused = |status| {
+            Trouble::Refused(Refused { status, code: String::new(), message: String::new(), region: None })
+        };
+        let fix = Wanted { fix: true, ..wanted() };
+        assert_eq!(of_silence(&refused(403), &wanted()).state, State::Unknown);
+        assert_eq!(of_silence(&refused(403), &fix).state, State::Wrong);
+        assert_eq!(of_silence(&refused(501), &fix).state, State::Unknown);
+    }
 
     #[test]
     fn a_rule_must_be_there_and_not_be_too_early() {

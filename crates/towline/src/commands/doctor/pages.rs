@@ -109,7 +109,7 @@ fn of_silence(trouble: &Trouble, wanted: &Wanted) -> Finding {
              below.",
         );
     }
-    let finding = Finding::new(RULES, State::Unknown, format!("the rules cannot be read: {trouble}"));
+    let finding = Finding::new(RULES, wanted.unread(), format!("the rules cannot be read: {trouble}"));
     if trouble.is_denied() {
         let hint = "The credentials may not (s3:GetBucketCORS). If there are no rules yet, these would do:";
         let merged = to_json(&Cors::none().with_ours(&wanted.origins).document);
@@ -131,7 +131,7 @@ async fn fixed(examiner: &Examiner, wanted: &Wanted) -> Finding {
     let found = match examiner.cors().await {
         Ok(found) => found,
         Err(trouble) => {
-            return Finding::new(RULES, State::Unknown, format!("the rules cannot be read: {trouble}"));
+            return Finding::new(RULES, wanted.unread(), format!("the rules cannot be read: {trouble}"));
         }
     };
     let now = of_rules(&found, wanted);

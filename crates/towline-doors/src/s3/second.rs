@@ -161,6 +161,8 @@ fn amz(headers: &HeaderMap, query: &Parameters) -> Vec<(String, String)> {
         (name.as_str().to_owned(), values.collect::<Vec<_>>().join(","))
     });
     let by_query = query.pairs().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    // What a URL says and a header says again is signed once.
+    let by_query = by_query.filter(|(name, _)| !headers.contains_key(name));
     let mut found: Vec<_> =
         by_header.chain(by_query).filter(|(name, _)| name.starts_with("x-amz-")).collect();
     found.sort();

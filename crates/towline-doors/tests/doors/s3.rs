@@ -1,5 +1,6 @@
 //! The s3 door's transcripts. Requests are signed as clients sign them, at the moment of the house's clock.
 
+mod anything;
 mod bodies;
 mod denials;
 mod forms;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use insta::assert_snapshot;
 use towline_sigv4::Payload;
 
@@ -141,17 +144,15 @@ async fn a_key_does_what_it_may_and_sees_what_is_its_owners() {
     assert_eq!(code(&s3.say_as(&eve, begun).await), "403 AccessDenied");
 }
 
-/// A URL as boto3 signs it unless it is told otherwise.
-fn second(s3: &S3, (method, path, query): (&str, &str, &str), secret: &str, lasts_s: i64) -> String {
-    use base64::Engine as _;
-    use hmac::{Hmac, KeyInit as _, Mac as _};
+/// A URL as boto3 signs it unless it is told otherwise: with its time, over this text.
+fn second(s3: &S3, (method, target, amz): (&str, &str, &str), secret: &str, lasts_s: i64) -> String {
     let expires = s3.now().as_unix() + lasts_s;
-    let text = format!("{method}\n\n\n{expires}\n{path}{query}");
+    let text = format!("{method}\n\n\n{expires}\n{amz}{target}");
     let signature = Hmac::<sha1::Sha1>::new_from_slice(secret.as_bytes()).expect("a key").chain_update(text);
-    let signature = base64::engine::general_purpose::STANDARD.encode(signature.finalize().into_bytes());
+    let signature = STANDARD.encode(signature.finalize().into_bytes());
     let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-    let query = query.replacen('?', "&", 1);
-    format!("{method} {path}?AWSAccessKeyId=AKALI&Signature={signature}&Expires={expires}{query}\nhost: h")
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    format!("{method} {path}?AWSAccessKeyId=AKALI&Signature={signature}&Expires={expires}&{query}\nhost: h")
 }
 
 #[tokio::test]
@@ -161,8 +162,12 @@ async fn urls_of_the_second_version_are_taken_as_boto3_signs_them() {
     let (get, secret) = (("GET", "/towline/a", ""), "secret of ali");
     let good = second(&s3, get, secret, 60);
     assert!(s3.talk.say(&good).await.ends_with("\n0123"));
-    let typed = second(&s3, ("GET", "/towline/a", "?response-content-type=a/b"), secret, 60);
+    let typed = second(&s3, ("GET", "/towline/a?response-content-type=a/b", ""), secret, 60);
     assert!(s3.talk.say(typed).await.contains("content-type: a/b\n"));
+    // What is said of a file stands in the URL and in a header, and is signed once.
+    let put = second(&s3, ("PUT", "/towline/b", "x-amz-meta-k:v\n"), secret, 60);
+    let put = put.replacen("\nhost", "x-amz-meta-k=v\nx-amz-meta-k: v\ncontent-length: 0\nhost", 1);
+    assert_eq!(code(&s3.talk.say(put).await), "200");
     for (was, is) in [
         ("GET ", "DELETE "),
         ("/towline/a", "/towline/b"),

@@ -92,40 +92,35 @@ export class Dashboard {
 
   /** Waits until Golden Retriever has written down which upload this is, and the bytes if it keeps them. */
   async isKept({ withBytes = true }) {
-    await this.page.waitForFunction(isKeptInPage, withBytes, { polling: 50 });
+    await this.page.evaluate(isKeptInPage, withBytes);
   }
 }
 
 /**
- * Runs in the page. Golden Retriever writes its notes into IndexedDB since Uppy 6, into localStorage before.
+ * Runs in the page. Golden Retriever writes its notes into IndexedDB since Uppy 6, into localStorage before, and says
+ * nothing when it has.
  *
  * @param {boolean} withBytes
  */
 async function isKeptInPage(withBytes) {
-  const { databases } = indexedDB;
-  const names = (await databases.call(indexedDB)).map(({ name }) => name);
-  const open = (/** @type {string} */ name) =>
+  const result = (/** @type {IDBRequest} */ request) =>
     new Promise((resolve, reject) => {
-      const request = indexedDB.open(name);
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     });
-  const all = (/** @type {any} */ database, /** @type {string} */ store) =>
-    new Promise((resolve, reject) => {
-      const request = database.transaction(store).objectStore(store).getAll();
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-  let notes = JSON.stringify(localStorage);
-  let blobs = 0;
-  if (names.includes('uppy-blobs')) {
-    const database = await open('uppy-blobs');
-    for (const store of database.objectStoreNames) {
-      const rows = await all(database, store);
-      if (store === 'files') blobs = rows.length;
-      else notes += JSON.stringify(rows);
+  for (;;) {
+    const kept = { notes: JSON.stringify(localStorage), blobs: 0 };
+    const known = await indexedDB.databases();
+    if (known.some(({ name }) => name === 'uppy-blobs')) {
+      const database = await result(indexedDB.open('uppy-blobs'));
+      for (const name of database.objectStoreNames) {
+        const store = database.transaction(name).objectStore(name);
+        if (name === 'files') kept.blobs = await result(store.count());
+        else kept.notes += JSON.stringify(await result(store.getAll()));
+      }
+      database.close();
     }
-    database.close();
+    if (kept.notes.includes('uploadId') && (kept.blobs > 0 || !withBytes)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return notes.includes('uploadId') && (!withBytes || blobs > 0);
 }

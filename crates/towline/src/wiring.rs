@@ -19,6 +19,7 @@ use towline_core::engine::Parts;
 use towline_core::policy::{Operation, Policy, Principal};
 use towline_core::{Engine, Refusal};
 use towline_doors::{Authenticator, DoorSettings, Keyring, Refused, S3DoorSettings, Token};
+use towline_sigv4::{Credentials, Secret};
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{Settings, sha256};
@@ -88,6 +89,7 @@ impl House {
                 keyring: Arc::clone(&self.keyring),
                 url_lifetime: settings.url_lifetime.0,
             },
+            restricted_key: restricted_key(settings),
             ..DoorSettings::default()
         };
         let metrics = Metrics { engine: self.engine.clone(), meter: Arc::clone(meter), authenticator };
@@ -122,6 +124,14 @@ fn policy(settings: &Settings) -> Policy {
         free_part_bytes_min: settings.min_part_size.0,
         ..Policy::default()
     }
+}
+
+/// What the `signing_key` door may hand out where clients reach the store themselves.
+fn restricted_key(settings: &Settings) -> Option<Credentials> {
+    let (access_key, secret_key) =
+        settings.signing_key_access_key.as_ref().zip(settings.signing_key_secret_key.as_ref())?;
+    let secret_key = Secret::new(secret_key.expose());
+    Some(Credentials { access_key: access_key.0.clone(), secret_key, session_token: None })
 }
 
 fn authenticator(settings: &Settings) -> Authenticator {

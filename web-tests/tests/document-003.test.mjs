@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import test, { before } from 'node:test';
 
 import { openBrowser, openPage } from '../lib/browser.mjs';
-import { garage } from '../lib/environment.mjs';
+import { letPagesIn } from '../lib/doctor.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
 import { assertEveryPartLandedOnce, isHalfWay, numbers, onlyTheFirst } from '../lib/half.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
-import { allowPages } from '../lib/signed.mjs';
 import { STORES, Towline } from '../lib/towline.mjs';
 
 const BYTES = 31 * MIB + 7;
@@ -18,7 +17,7 @@ const PARTS = 7;
 const FIRST = 3;
 const KEY = 'myfiles/largefile.zip';
 
-before(() => allowPages(garage()));
+before(letPagesIn);
 
 /** The document's code, filled into a page. */
 async function documentPage() {

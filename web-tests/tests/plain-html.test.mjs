@@ -6,12 +6,11 @@ import test, { before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { openBrowser, openPage, shoot } from '../lib/browser.mjs';
-import { garage } from '../lib/environment.mjs';
+import { letPagesIn } from '../lib/doctor.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
 import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { servePages } from '../lib/pages.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
-import { allowPages } from '../lib/signed.mjs';
 import { STORES, Towline } from '../lib/towline.mjs';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/plain-html/', import.meta.url));
@@ -20,7 +19,7 @@ const BYTES = 31 * MIB + 7;
 const PARTS = 7;
 const FIRST = 3;
 
-before(() => allowPages(garage()));
+before(letPagesIn);
 
 /**
  * @param {import('node:test').TestContext} t

@@ -7,12 +7,12 @@ import { fileURLToPath } from 'node:url';
 
 import { signedUrl } from '../../examples/signing-key/sign.js';
 import { openBrowser, openPage, shoot } from '../lib/browser.mjs';
+import { letPagesIn } from '../lib/doctor.mjs';
 import { garage } from '../lib/environment.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
 import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { servePages } from '../lib/pages.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
-import { allowPages } from '../lib/signed.mjs';
 import { STORES, Towline } from '../lib/towline.mjs';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/signing-key/', import.meta.url));
@@ -21,7 +21,7 @@ const BYTES = 48 * MIB;
 const PARTS = 8;
 const FIRST = 3;
 
-before(() => allowPages(garage()));
+before(letPagesIn);
 
 /**
  * @param {import('node:test').TestContext} t

@@ -8,12 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { openBrowser, shoot } from '../lib/browser.mjs';
-import { garage } from '../lib/environment.mjs';
+import { letPagesIn } from '../lib/doctor.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
 import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { servePages } from '../lib/pages.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
-import { allowPages } from '../lib/signed.mjs';
 import { STORES, Towline } from '../lib/towline.mjs';
 import { Dashboard } from '../lib/uppy.mjs';
 
@@ -21,7 +20,7 @@ const EXAMPLE = fileURLToPath(new URL('../../examples/uppy-react/', import.meta.
 const VITE = join(EXAMPLE, 'node_modules/vite/bin/vite.js');
 const FIRST = 4;
 
-before(() => allowPages(garage()));
+before(letPagesIn);
 
 /**
  * @param {import('node:test').TestContext} t

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import test, { before } from 'node:test';
 
 import { openBrowser, shoot } from '../lib/browser.mjs';
-import { garage } from '../lib/environment.mjs';
+import { letPagesIn } from '../lib/doctor.mjs';
 import { temporaryFolder } from '../lib/folder.mjs';
 import { assertEveryPartLandedOnce, isHalfWay, onlyTheFirst, openWhenLetGo } from '../lib/half.mjs';
 import { MIB, writeSeeded } from '../lib/seeded.mjs';
-import { allowPages } from '../lib/signed.mjs';
 import { STORES, Towline } from '../lib/towline.mjs';
 import { Dashboard, serveGeneration } from '../lib/uppy.mjs';
 
@@ -18,7 +17,7 @@ const PARTS = 12;
 /** Parts up to here land before something happens. */
 const FIRST = 4;
 
-before(() => allowPages(garage()));
+before(letPagesIn);
 
 /**
  * A server, a browser and the page of a generation.

@@ -151,3 +151,20 @@ fn a_presigned_url_is_read_by_whoever_has_it_and_by_nobody_who_changes_it() {
     assert!(unsigned.text().contains("<Code>AccessDenied</Code>"), "{}", unsigned.text());
     stage.check();
 }
+
+#[test]
+fn a_url_that_the_cli_signs_when_it_is_told_nothing_is_read() {
+    let stage = Stage::new();
+    let file = noise(15, 300_000);
+    let path = stage.write("in.bin", &file);
+    stage.aws(&["s3", "cp", text(&path), "s3://towline/shared/a b.bin"]);
+    let mut command = stage.aws_at(stage.address());
+    command.env("AWS_CONFIG_FILE", "none").args(["s3", "presign", "s3://towline/shared/a b.bin"]);
+    let ended = super::stage::run(&mut command);
+    let host = stage.address().to_string();
+    let target = ended.out.trim().strip_prefix(&format!("http://{host}")).unwrap();
+    let reply = Connection::open(stage.address()).send("GET", target, &[("Host", &host)], b"");
+    assert_eq!(reply.status, 200, "{}", ended.out);
+    assert_same(&reply.body, &file);
+    stage.check();
+}

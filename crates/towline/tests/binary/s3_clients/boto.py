@@ -240,16 +240,22 @@ def times():
     assert "<Message>Request has expired</Message>" in answer.text, answer.text
 
 
-def old_signatures():
-    """URLs and forms as they were signed before version 4: a clear word instead of a riddle."""
+def second_version():
+    """URLs and forms as boto3 signs them in us-east-1 when it is told nothing. Headers signed so are refused."""
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="old.bin", Body=b"before")
     client = boto3.client("s3", config=Config(signature_version="s3"))
-    url = presigned(client, "get_object", "any.bin")
-    assert "AWSAccessKeyId=" in url
-    answer = requests.get(url)
-    assert_denied("InvalidRequest", answer, status=400)
-    assert "Please use AWS4-HMAC-SHA256." in answer.text, answer.text
-    form = client.generate_presigned_post(BUCKET, "any.bin")
-    assert_denied("InvalidRequest", requests.post(form["url"], data=form["fields"], files={"file": b""}), status=400)
+    url = presigned(client, "get_object", "old.bin")
+    assert "AWSAccessKeyId=" in url and requests.get(url).content == b"before", url
+    assert_denied("SignatureDoesNotMatch", requests.get(url.replace("old.bin", "other.bin")))
+    assert_denied("SignatureDoesNotMatch", requests.put(url, data=b"changed"))
+    late = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "old.bin"}, ExpiresIn=-1)
+    assert_denied("AccessDenied", requests.get(late))
+    assert requests.put(presigned(client, "put_object", "old.bin"), data=b"after").status_code == 200
+    form = client.generate_presigned_post(BUCKET, "form.bin")
+    assert "AWSAccessKeyId" in form["fields"], form
+    changed = {**form["fields"], "policy": form["fields"]["policy"][:-4]}
+    assert_denied("SignatureDoesNotMatch", requests.post(form["url"], data=changed, files={"file": b"posted"}))
+    assert requests.post(form["url"], data=form["fields"], files={"file": b"posted"}).status_code == 204
     assert_refused("InvalidRequest", client.put_object, Bucket=BUCKET, Key="any.bin", Body=b"any")
 
 

@@ -90,9 +90,11 @@ fn signatures_of_another_time_are_refused() {
 }
 
 #[test]
-fn signatures_older_than_version_4_are_refused_in_words() {
+fn signed_urls_and_forms_of_the_second_version_are_taken_and_headers_are_not() {
     let stage = Stage::new();
-    boto(&stage, "old_signatures");
-    assert!(!stage.has("any.bin"));
+    boto(&stage, "second_version");
+    stage.assert_arrived("old.bin", b"after");
+    stage.assert_arrived("form.bin", b"posted");
+    assert!(!stage.has("any.bin") && !stage.has("other.bin"));
     stage.check();
 }

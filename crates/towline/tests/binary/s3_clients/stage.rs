@@ -22,8 +22,7 @@ const ACCESS_KEY: &str = "AKIATOWLINETESTS";
 const SECRET_KEY: &str = "towline/tests+secret=of/forty+characters";
 const PAIR: [&str; 4] = ["--s3-door-access-key", ACCESS_KEY, "--s3-door-secret-key", SECRET_KEY];
 
-/// The CLI and boto3 sign headers as S3 does today, but URLs and forms as it did until 2014, in the regions of those
-/// days, unless they are told.
+/// Without it the CLI and boto3 sign URLs and forms by version 2 in this region, which has tests of its own.
 const CONFIG: &str = "[default]\ns3 =\n    signature_version = s3v4\n";
 
 /// An access key and its secret.

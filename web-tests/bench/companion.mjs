@@ -64,8 +64,9 @@ async function startCompanion() {
 
 /** @returns {Promise<Server>} */
 async function startTowline() {
-  const data = join(folder, 'towline');
-  const options = ['--data', data, '--log-level', 'warn,towline=info'];
+  const data = await mkdtemp(join(folder, 'towline-'));
+  // Companion writes no line for a request either.
+  const options = ['--data', data, '--log-level', 'warn,towline=info,towline_doors=warn'];
   const { address, pid } = await serve(bench, options, s3Settings(garage().endpoint));
   return { name: 'Towline', url: address, pid };
 }

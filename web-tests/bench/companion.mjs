@@ -65,8 +65,7 @@ async function startCompanion() {
 /** @returns {Promise<Server>} */
 async function startTowline() {
   const data = await mkdtemp(join(folder, 'towline-'));
-  // Companion writes no line for a request either.
-  const options = ['--data', data, '--log-level', 'warn,towline=info,towline_doors=warn'];
+  const options = ['--data', data];
   const { address, pid } = await serve(bench, options, s3Settings(garage().endpoint));
   return { name: 'Towline', url: address, pid };
 }

@@ -109,10 +109,13 @@ export async function serve(test, options, settings) {
   /** @type {string[]} */
   const log = [];
   const address = await new Promise((resolve, reject) => {
+    let isFound = false;
     const listen = (/** @type {Buffer} */ text) => {
       log.push(String(text));
-      const found = log.join('').match(/ serves (http:\/\/127\.0\.0\.1:\d+)/);
-      if (found) resolve(found[1]);
+      const found = isFound ? null : log.join('').match(/ serves (http:\/\/127\.0\.0\.1:\d+)/);
+      if (!found) return;
+      isFound = true;
+      resolve(found[1]);
     };
     child.stdout.on('data', listen);
     child.stderr.on('data', listen);

@@ -5,6 +5,9 @@ use std::fmt;
 
 use thiserror::Error;
 
+/// Stores that know no staging area keep there what is not finished yet.
+pub const OWN_FOLDER: &str = ".towline";
+
 /// As S3: 1,024 bytes of UTF-8.
 pub const KEY_BYTES_MAX: usize = 1024;
 
@@ -28,6 +31,8 @@ pub enum KeyProblem {
     EmptySegment,
     #[error("it has a '{0}' segment, which could escape its folder")]
     DotSegment(String),
+    #[error("it begins with '{OWN_FOLDER}/', where the server keeps what is its own")]
+    Reserved,
     #[error("it holds the control character U+{:04X}", u32::from(*.0))]
     Control(char),
     #[error("the segment of {bytes} bytes is too long, this store takes {allowed}")]
@@ -57,6 +62,9 @@ impl Key {
                 "." | ".." => return Err(KeyProblem::DotSegment(segment.to_owned())),
                 _ => {}
             }
+        }
+        if text.split('/').next() == Some(OWN_FOLDER) {
+            return Err(KeyProblem::Reserved);
         }
         Ok(Self(text.to_owned()))
     }
@@ -102,7 +110,7 @@ mod tests {
     #[test]
     fn keys_that_are_paths_below_a_folder_are_taken() {
         let longest = "k".repeat(KEY_BYTES_MAX);
-        for text in ["a", "a/b/c.mp4", "a b", "…/ü/🎬.mov", "..a", "a..", "...", "a\\b", "-rf", &longest]
+        for text in ["a", "a/.towline", "a b", "…/ü/🎬.mov", "..a", "a..", "...", "a\\b", "-rf", &longest]
         {
             assert_eq!(Key::parse(text).map(|key| key.as_str().to_owned()), Ok(text.to_owned()));
         }
@@ -120,6 +128,8 @@ mod tests {
             ("..", KeyProblem::DotSegment("..".into())),
             ("a/../../b", KeyProblem::DotSegment("..".into())),
             ("./a", KeyProblem::DotSegment(".".into())),
+            (".towline", KeyProblem::Reserved),
+            (".towline/probe", KeyProblem::Reserved),
             ("a\0b", KeyProblem::Control('\0')),
             ("a\nb", KeyProblem::Control('\n')),
             ("a\u{7f}", KeyProblem::Control('\u{7f}')),

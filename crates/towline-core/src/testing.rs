@@ -83,7 +83,7 @@ impl House {
 
     /// One whose store clients reach by URLs of its own.
     pub fn direct(policy: Policy) -> Self {
-        Self::of(policy, |store| Arc::new(DirectStore(store)))
+        Self::of(policy, |store| Arc::new(DirectStore::new(store)))
     }
 
     fn of(policy: Policy, face: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {

@@ -218,11 +218,12 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether two landings of one slot are known to hold the same content.
+    /// Whether two landings of one slot are known to hold the same content, so that either record does. What went past
+    /// us replaced whatever was there: then the store's own mark is what counts.
     pub fn is_same_content(&self, other: &Self) -> bool {
-        let is_same = match (self.crc64, other.crc64) {
-            (Some(own), Some(others)) => own == others,
-            (_, _) => self.mark == other.mark,
+        let is_same = match (self.voucher, other.voucher) {
+            (Voucher::Towline, Voucher::Towline) => self.crc64 == other.crc64,
+            (Voucher::Store, _) | (_, Voucher::Store) => self.mark == other.mark,
         };
         is_same && self.size_bytes == other.size_bytes
     }

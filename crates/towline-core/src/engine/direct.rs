@@ -92,12 +92,17 @@ impl Room {
             let is_news = |part: &Part| known.get(&part.number) != Some(&part.mark) && fits(part);
             let news: Vec<Part> = page.into_iter().filter(is_news).collect();
             has_news |= !news.is_empty();
-            stream::iter(news)
+            let recorded: Result<(), Error> = stream::iter(news)
                 .map(|part| self.offer_part(upload.clone(), part))
                 .buffer_unordered(RECORDING_MAX)
                 .try_for_each(|_| async { Ok(()) })
-                .await?;
-            after = last;
+                .await;
+            match recorded {
+                Ok(()) => after = last,
+                // Somebody finishes or abandons it at this moment: there is nothing more to learn.
+                Err(Error::Refused(_)) => break,
+                Err(fault) => return Err(fault),
+            }
         }
         if !has_news {
             return Ok(upload);

@@ -168,7 +168,17 @@ impl Room {
                     upload = self.claim(id).await?;
                 }
                 self.check_whole(&upload).await?;
-                if self.record(&upload, Fact::SealBegun).await? == Recorded::Stale {
+                match self.record(&upload, Fact::SealBegun).await? {
+                    Recorded::Done { progress, .. } | Recorded::Repeat { progress } => {
+                        upload.progress = progress;
+                    }
+                    Recorded::Stale => return Ok(None),
+                }
+                // Parts that were carried past us may have been learnt until this moment.
+                if let Some(listed) = listed
+                    && !self.is_as_listed(&upload, listed).await?
+                {
+                    self.record(&upload, Fact::SealUndone).await?;
                     return Ok(None);
                 }
             }

@@ -56,6 +56,10 @@ impl Engine {
                     room.give_up(upload).await;
                     continue;
                 }
+                if room.is_superseded(&upload).await? {
+                    // Its owner may still ask for it; nobody else brings it back over a newer file.
+                    continue;
+                }
                 match self.seal(upload.id, None).await {
                     Ok(_) => healed += 1,
                     // Its owner is told when they ask; the next sweep tries again.
@@ -78,9 +82,15 @@ impl Room {
             let batch = self.catalog.expired(self.clock.now(), BATCH).await?;
             let before = given_up;
             for upload in batch {
-                // A body under way is a sign of life, and so is a part that was carried past us.
-                if !self.leases.is_held(upload.id) && self.give_up(self.learn(upload).await?).await {
-                    given_up += 1;
+                // A body under way is a sign of life, and so is a part that was carried past us. What cannot be asked about
+                // now is not given up now.
+                if self.leases.is_held(upload.id) {
+                    continue;
+                }
+                match self.learn(upload).await {
+                    Ok(upload) => given_up += u64::from(self.give_up(upload).await),
+                    Err(Error::Refused(_)) => {}
+                    Err(Error::Failed(fault)) => self.tally.note_ignored(&fault),
                 }
             }
             if given_up == before {
@@ -163,6 +173,24 @@ impl Room {
 }
 
 impl Room {
+    /// Whether a file of the same key was sealed after this seal broke off.
+    async fn is_superseded(&self, upload: &Upload) -> Result<bool, Error> {
+        let begun_at = upload.expires_at.before(self.policy.keep_unfinished);
+        let key = Some(upload.key.clone());
+        let filter = Filter { owner: None, phases: vec![PhaseName::Sealed], key };
+        let newest = self.catalog.list(&filter, None, BATCH).await?.uploads;
+        let is_later = |other: &Upload| match &other.phase {
+            Phase::Sealed(receipt) => receipt.sealed_at >= begun_at,
+            Phase::Open | Phase::Disputed | Phase::Sealing | Phase::Abandoned(_) => false,
+        };
+        if !newest.iter().any(is_later) {
+            return Ok(false);
+        }
+        // It may be visible all the same, and only its fact be missing.
+        let parts = self.recorded_parts(upload.id).await?;
+        Ok(!self.store.is_sealed(&upload.place, &upload.key, &parts).await?)
+    }
+
     /// Whether a place belongs to an upload that goes on.
     async fn is_wanted(&self, place: &Place, holder: &Holder) -> Result<bool, Error> {
         let is_its = |upload: &Upload| upload.place == *place && !is_ended(&upload.phase);

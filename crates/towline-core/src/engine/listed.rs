@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Room;
-use crate::catalog::Fact;
+use crate::catalog::{Fact, Recorded};
 use crate::error::{Error, Refusal};
 use crate::plan::Plan;
 use crate::upload::{Part, Upload};
@@ -24,8 +24,15 @@ impl Room {
         listed: Option<&[Claimed]>,
     ) -> Result<(), Error> {
         let Plan::Free { .. } = upload.plan else {
-            return match listed {
-                Some(listed) => check_tags(self, &self.recorded_parts(upload.id).await?, listed),
+            let Some(listed) = listed else { return Ok(()) };
+            let parts = self.recorded_parts(upload.id).await?;
+            check_tags(self, &parts, listed)?;
+            return match parts.iter().find(|part| !is_listed(part, listed)) {
+                Some(part) => {
+                    let problem =
+                        format!("leaves out part {}: this upload needs all of its parts", part.number);
+                    Err(Refusal::BadField { field: "parts".into(), problem }.into())
+                }
                 None => Ok(()),
             };
         };
@@ -54,7 +61,9 @@ impl Room {
         let parts = self.recorded_parts(upload.id).await?;
         for part in parts.into_iter().filter(|part| !is_listed(part, listed)) {
             let lost = Fact::PartLost(part.number, part.mark.clone());
-            self.record(upload, lost).await?;
+            if self.record(upload, lost).await? == Recorded::Stale {
+                return Ok(());
+            }
             if let Err(fault) = self.store.drop_part(&upload.place, part.number, &part.mark).await {
                 self.tally.note_ignored(&fault);
             }
@@ -62,11 +71,18 @@ impl Room {
         Ok(())
     }
 
+    /// Whether an upload that takes no more parts has those of the list, and a free plan no other.
+    pub(super) async fn is_as_listed(&self, upload: &Upload, listed: &[Claimed]) -> Result<bool, Error> {
+        let parts = self.recorded_parts(upload.id).await?;
+        let has_others = matches!(upload.plan, Plan::Free { .. }) && parts.len() != listed.len();
+        Ok(!has_others && check_tags(self, &parts, listed).is_ok())
+    }
+
     fn check_sizes(&self, parts: &[Part]) -> Result<(), Error> {
         let Some((_, all_but_last)) = parts.split_last() else {
             return Err(Refusal::MissingParts { first: vec![1], count: 1 }.into());
         };
-        let needed_bytes = self.policy.free_part_bytes_min;
+        let needed_bytes = self.policy.free_part_bytes_min.max(self.limits.part_bytes_min);
         match all_but_last.iter().find(|part| part.size_bytes < needed_bytes) {
             Some(part) => {
                 let (number, got_bytes) = (part.number, part.size_bytes);

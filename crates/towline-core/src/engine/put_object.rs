@@ -22,8 +22,9 @@ impl Engine {
             Ok(_) => Box::pin(self.finish(who, id)).await,
             Err(error) => Err(error),
         };
-        if let Err(Error::Refused(_)) = &sealed {
-            // What cannot be given up now is swept later.
+        if sealed.is_err() {
+            // Also after a fault: finished later, it could replace a newer file. One that is visible already is not given
+            // up; what cannot be now is swept later.
             Box::pin(self.abandon(who, id)).await.ok();
         }
         sealed

@@ -81,3 +81,22 @@ async fn a_body_under_way_is_a_sign_of_life() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_seal_that_broke_off_is_not_healed_over_a_newer_file() {
+    let house = House::default();
+    let (engine, fate) = fated(&house);
+    let older = begin(&engine, order("k", 3, 4)).await;
+    send(&engine, older.id, 1, "old").await.unwrap();
+    fate.aim("sealing");
+    assert!(engine.finish(&me(), older.id).await.is_err());
+    house.clock.advance(Duration::from_secs(1));
+    let newer = begin(&engine, order("k", 3, 4)).await;
+    send(&engine, newer.id, 1, "new").await.unwrap();
+    engine.finish(&me(), newer.id).await.unwrap();
+    house.clock.advance(Duration::from_mins(10));
+    engine.sweep(Duration::ZERO).await.unwrap();
+    assert_eq!(house.store.object("k").unwrap(), "new");
+    assert_eq!(engine.finish(&me(), older.id).await.unwrap().id, older.id);
+    assert_eq!(house.store.object("k").unwrap(), "old", "its owner asked for it");
+}

@@ -145,3 +145,16 @@ async fn files_are_listed_and_removed_by_those_who_may() {
     let refusal = refused(house.engine.remove(&reader, &key("b")).await);
     assert_eq!(refusal, Refusal::Forbidden(Operation::Delete));
 }
+
+#[tokio::test]
+async fn an_even_plan_needs_all_of_its_parts_in_the_list() {
+    let house = house();
+    let id = begin(&house.engine, order("k", 8, 4)).await.id;
+    let mut listed = send_all(&house, id, &[(1, "aaaa"), (2, "bbbb")]).await;
+    let last = listed.pop().unwrap();
+    let refusal = refused(house.engine.finish_listed(&me(), id, listed.clone()).await);
+    assert!(matches!(refusal, Refusal::BadField { .. }), "{refusal:?}");
+    listed.push(last);
+    house.engine.finish_listed(&me(), id, listed).await.unwrap();
+    assert_eq!(house.store.object("k").unwrap(), "aaaabbbb");
+}

@@ -3,6 +3,7 @@
 
 mod append;
 mod create;
+mod direct;
 mod end;
 mod janitor;
 mod listed;

@@ -80,16 +80,20 @@ fn remember(data: &Path, name: &str) -> anyhow::Result<()> {
     let path = data.join(STORE_FILE);
     match fs::read_to_string(&path) {
         Ok(known) if known.trim() == name => Ok(()),
+        // A crash may have left it empty.
+        Ok(known) if known.trim().is_empty() => write_name(&path, name),
         Ok(known) => bail!(
             "the data folder {} belongs to the store \"{}\", not to \"{name}\": give this one a folder of its own",
             data.display(),
             known.trim()
         ),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            fs::write(&path, format!("{name}\n")).with_context(|| format!("cannot write {}", path.display()))
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => write_name(&path, name),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+fn write_name(path: &Path, name: &str) -> anyhow::Result<()> {
+    fs::write(path, format!("{name}\n")).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The settings of the bucket.

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use http::Method;
 use tokio::sync::Semaphore;
 use towline_core::clock::{Clock, Timestamp};
-use towline_core::error::Fault;
+use towline_core::digest::{Algorithm, Digest};
+use towline_core::error::{Fault, FaultKind};
 use towline_core::key::Key;
 use towline_core::store::{
     ByteStream, Direct, Holder, Limits, Listed, Mark, Object, Obstacle, Opened, PartPlace, PartWriter, Place,
@@ -204,7 +205,7 @@ impl S3Store {
         let (store, address) = (&self.0, &self.0.client.address);
         let said = headers::about(about).into_iter().chain(store.check.of_upload());
         let said = said.chain(headers::tags(&store.settings));
-        if has_to_be_read(about) {
+        if has_to_be_read(about, store.settings.is_relayed) {
             let headers = said.chain(headers::of_every(&store.settings));
             let s3_id = begin(&store.client, &place::whole(address, id), headers).await?;
             return Ok(Room::Staged { s3_id, id });
@@ -231,10 +232,11 @@ impl S3Store {
     }
 }
 
-/// CRC-64/NVME of the whole is known from the parts; every other digest needs all bytes in order.
-fn has_to_be_read(about: &About) -> bool {
-    use towline_core::digest::Algorithm;
-    about.declared.as_ref().is_some_and(|declared| declared.algorithm() != Algorithm::Crc64Nvme)
+/// CRC-64/NVME of the whole is known from the parts that pass through here; every other digest, and that of parts which
+/// do not, needs all bytes in order.
+fn has_to_be_read(about: &About, is_relayed: bool) -> bool {
+    let declared = about.declared.as_ref().map(Digest::algorithm);
+    declared.is_some_and(|algorithm| algorithm != Algorithm::Crc64Nvme || !is_relayed)
 }
 
 #[async_trait]
@@ -279,7 +281,7 @@ impl Store for S3Store {
             Room::Staged { s3_id, id } => Box::pin(staged::read(&self.0, (id, &s3_id), parts)).await,
             Room::Keyed { .. } | Room::Left { .. } | Room::Tails { .. } => {
                 let what = "S3 does not read the parts of an unfinished upload";
-                Err(Fault::new(towline_core::error::FaultKind::Internal, "reading parts", what))
+                Err(Fault::new(FaultKind::Corrupt, "reading parts", what))
             }
         }
     }

@@ -89,7 +89,15 @@ pub(super) async fn complete(
         Err(problem) => problem,
     };
     let is_taken = problem.status() == Some(StatusCode::PRECONDITION_FAILED);
-    let is_gone = problem.is_upload_missing() || (problem.is_missing() && problem.code() != "NoSuchBucket");
+    let mut is_gone =
+        problem.is_upload_missing() || (problem.is_missing() && problem.code() != "NoSuchBucket");
+    if matches!(problem.code(), "InvalidPart" | "InvalidPartOrder") {
+        match changed(&multipart, parts).await? {
+            Some(changed) if !changed.is_empty() => return Ok(Completed::Changed(changed)),
+            Some(_) => {}
+            None => is_gone = true,
+        }
+    }
     if is_gone || is_taken {
         return match find(store, name, parts).await? {
             Some(tag) => Ok(Completed::Done(tag)),
@@ -99,12 +107,6 @@ pub(super) async fn complete(
                 Err(Fault::new(FaultKind::Corrupt, DOING, what))
             }
         };
-    }
-    if matches!(problem.code(), "InvalidPart" | "InvalidPartOrder") {
-        let changed = changed(&multipart, parts).await?;
-        if !changed.is_empty() {
-            return Ok(Completed::Changed(changed));
-        }
     }
     Err(problem.fault(DOING))
 }
@@ -176,13 +178,13 @@ fn joined(parts: &[Part]) -> Option<u64> {
     Some(joined.crc64())
 }
 
-/// The parts that the server has no more as they were acknowledged.
-async fn changed(multipart: &Multipart<'_>, parts: &[Part]) -> Result<Vec<u32>, Fault> {
+/// The parts that the server has no more as they were acknowledged. Of an upload that is gone nothing is known.
+async fn changed(multipart: &Multipart<'_>, parts: &[Part]) -> Result<Option<Vec<u32>>, Fault> {
     let mut listed = std::collections::HashMap::new();
     let mut after = 0;
     loop {
         let page = multipart.parts(after, None).await.map_err(|problem| problem.fault("listing parts"))?;
-        let Some(page) = page else { break };
+        let Some(page) = page else { return Ok(None) };
         let Some(last) = page.parts.last().map(|part| part.number).filter(|last| *last > after) else {
             break;
         };
@@ -195,5 +197,5 @@ async fn changed(multipart: &Multipart<'_>, parts: &[Part]) -> Result<Vec<u32>, 
     let is_there = |part: &&Part| {
         listed.get(&part.number).is_some_and(|(tag, size)| *tag == part.mark.0 && *size == part.size_bytes)
     };
-    Ok(parts.iter().filter(|part| !is_there(part)).map(|part| part.number).collect())
+    Ok(Some(parts.iter().filter(|part| !is_there(part)).map(|part| part.number).collect()))
 }

@@ -120,7 +120,7 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn fetch(&self, id: UploadId, number: Option<u32>) -> Result<Option<Fetched>, Fault> {
-        self.readers.read("fetching an upload", move |view| queries::fetch(view, id, number)).await
+        self.readers.read_here("fetching an upload", |view| queries::fetch(view, id, number))
     }
 
     async fn find(&self, owner: &str, handle: &Handle) -> Result<Option<Upload>, Fault> {

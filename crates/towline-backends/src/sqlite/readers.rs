@@ -31,6 +31,16 @@ impl Readers {
         }
     }
 
+    /// Runs `work` where it is called, for what reads a few pages by an index: handing it to another thread and back
+    /// costs more than the read itself.
+    pub(super) fn read_here<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Fault> {
+        self.pool.run(work).map_err(|error| fault(doing, error))
+    }
+
     /// Runs `work` on a connection of its own, off the runtime's threads.
     pub(super) async fn read<T, W>(&self, doing: &'static str, work: W) -> Result<T, Fault>
     where

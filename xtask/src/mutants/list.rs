@@ -165,4 +165,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
         tests: &["--lib", "a_commit_waits"],
         dies: "a_commit_waits_for_the_disk",
     },
+    Mutant {
+        name: "seal what was learnt after the list was looked at",
+        file: "crates/towline-core/src/engine/finish.rs",
+        from: "&& !self.is_as_listed(&upload, listed).await?",
+        to: "&& false && !self.is_as_listed(&upload, listed).await?",
+        package: CORE,
+        tests: &["--test", "engine", "direct"],
+        dies: "a_list_holds_also_while_others_look_and_the_store_has_more",
+    },
+    Mutant {
+        name: "heal a broken seal over a newer file",
+        file: "crates/towline-core/src/engine/janitor.rs",
+        from: "if room.is_superseded(&upload).await? {",
+        to: "if false && room.is_superseded(&upload).await? {",
+        package: CORE,
+        tests: &["--test", "engine", "janitor"],
+        dies: "a_seal_that_broke_off_is_not_healed_over_a_newer_file",
+    },
 ];

@@ -231,37 +231,37 @@ impl Suite {
     }
 
     async fn a_lost_part_is_no_longer_counted(&self) {
-        self.insert(&upload(30, "p")).await;
+        self.insert(&upload(930, "p")).await;
         for number in [1, 2, 3, 5] {
-            self.record(30, 0, Fact::PartLanded(part(number, 7, "m"))).await;
+            self.record(930, 0, Fact::PartLanded(part(number, 7, "m"))).await;
         }
-        let other = self.record(30, 0, Fact::PartLost(2, Mark("another".to_owned()))).await;
+        let other = self.record(930, 0, Fact::PartLost(2, Mark("another".to_owned()))).await;
         assert!(matches!(other, Recorded::Repeat { .. }), "another landing took its place");
         assert!(matches!(
-            self.record(30, 0, Fact::PartLost(4, Mark::default())).await,
+            self.record(930, 0, Fact::PartLost(4, Mark::default())).await,
             Recorded::Repeat { .. }
         ));
-        let lost = self.record(30, 0, Fact::PartLost(2, Mark("m".to_owned()))).await;
+        let lost = self.record(930, 0, Fact::PartLost(2, Mark("m".to_owned()))).await;
         let left = Progress { prefix_count: 1, prefix_bytes: 10, landed_bytes: 30, landed_count: 3 };
         assert_eq!(lost, Recorded::Done { progress: left, superseded: vec![] });
-        let lost = self.record(30, 0, Fact::PartLost(5, Mark("m".to_owned()))).await;
+        let lost = self.record(930, 0, Fact::PartLost(5, Mark("m".to_owned()))).await;
         assert_eq!(progress(&lost), Progress { landed_bytes: 20, landed_count: 2, ..left });
-        let landed = self.record(30, 0, Fact::PartLanded(part(2, 7, "m"))).await;
+        let landed = self.record(930, 0, Fact::PartLanded(part(2, 7, "m"))).await;
         let whole = Progress { prefix_count: 3, prefix_bytes: 30, landed_bytes: 30, landed_count: 3 };
         assert_eq!(progress(&landed), whole);
-        self.record(30, 0, Fact::SealBegun).await;
-        assert_eq!(self.record(30, 0, Fact::PartLost(1, Mark("m".to_owned()))).await, Recorded::Stale);
+        self.record(930, 0, Fact::SealBegun).await;
+        assert_eq!(self.record(930, 0, Fact::PartLost(1, Mark("m".to_owned()))).await, Recorded::Stale);
     }
 
     async fn parts_past_us_are_kept_as_the_store_told_them(&self) {
-        self.insert(&upload(31, "p")).await;
+        self.insert(&upload(931, "p")).await;
         let told = Part { crc64: None, voucher: Voucher::Store, ..part(1, 0, "etag") };
-        self.record(31, 0, Fact::PartLanded(told.clone())).await;
-        assert_eq!(self.0.parts(id(31), 0, 10).await.expect("parts"), std::slice::from_ref(&told));
-        let again = self.record(31, 0, Fact::PartLanded(told.clone())).await;
+        self.record(931, 0, Fact::PartLanded(told.clone())).await;
+        assert_eq!(self.0.parts(id(931), 0, 10).await.expect("parts"), std::slice::from_ref(&told));
+        let again = self.record(931, 0, Fact::PartLanded(told.clone())).await;
         assert!(matches!(again, Recorded::Repeat { .. }));
         let other = Part { mark: Mark("other".to_owned()), ..told };
-        let replaced = self.record(31, 0, Fact::PartLanded(other)).await;
+        let replaced = self.record(931, 0, Fact::PartLanded(other)).await;
         assert_eq!(superseded(&replaced), [(1, Mark("etag".to_owned()))]);
     }
 

@@ -1,5 +1,6 @@
-//! Who asks. Tokens are known by their SHA-256 only and compared in constant time; they come by header, never in
-//! a URL, where they would end up in logs and histories.
+//! Who asks. Tokens are known by their SHA-256 only and compared in constant time; they come by header, and not in a
+//! URL, where they would end up in histories. One client can send no header (Uppy 6): its door takes one in the path,
+//! and no log shows it.
 
 use std::fmt;
 

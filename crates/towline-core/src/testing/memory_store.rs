@@ -170,7 +170,7 @@ fn gone(doing: &'static str) -> Fault {
 
 fn obstacle(disk: &Disk, key: &Key) -> Option<Obstacle> {
     let folder = format!("{key}/");
-    if disk.objects.keys().any(|other| other.starts_with(&folder)) {
+    if disk.objects.range(folder.clone()..).next().is_some_and(|(other, _)| other.starts_with(&folder)) {
         return Some(Obstacle { name: key.to_string(), is_folder: true });
     }
     let mut path = String::new();

@@ -1,6 +1,6 @@
 //! Keys for files that come with a name only: what cannot be in a key is replaced, nothing is refused for it.
 
-use towline_core::key::KEY_BYTES_MAX;
+use towline_core::key::{KEY_BYTES_MAX, OWN_FOLDER};
 use towline_core::policy::Principal;
 use towline_core::store::Limits;
 
@@ -41,7 +41,7 @@ fn segment(text: &str, bytes_max: usize) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() || c == '/' { '_' } else { c }).collect();
     let clean = match clean.as_str() {
         "" => NAMELESS,
-        "." | ".." => "_",
+        "." | ".." | OWN_FOLDER => "_",
         clean => clean,
     };
     end_of(clean.to_owned(), bytes_max)
@@ -92,6 +92,7 @@ mod tests {
             ("", "a/b.mp4", "a/b.mp4"),
             ("", "/a//../b", "a/_/b"),
             ("", "///", "file"),
+            ("", ".towline/probe", "_/probe"),
             ("ali/", "b.mp4", "ali/b.mp4"),
             ("ali/", "ali/b.mp4", "ali/b.mp4"),
             ("ali/", "../eve/b", "ali/_/eve/b"),

@@ -227,6 +227,8 @@ async fn every_wrong_field_is_named() {
     let cases = [
         ("POST /uploads/url", "{}", "key: is missing"),
         ("POST /uploads/url", r#"{"key":"../a"}"#, "key: it has a '..' segment"),
+        ("POST /uploads/url", r#"{"key":".towline/a"}"#, "key: it begins with '.towline/'"),
+        ("POST /uploads/multipart/init", r#"{"key":".towline/a/sealed"}"#, "key: it begins with '.towline/'"),
         ("POST /uploads/url", r#"{"key":"a","expires_in":0}"#, "expires_in: is not a number of seconds"),
         ("POST /uploads/url", r#"{"key":"a","expires_in":604801}"#, "expires_in: is not a number of seconds"),
         ("GET /uploads/download/a?expires_in=soon", "", "expires_in: must be a whole number"),

@@ -61,11 +61,9 @@ impl Base {
         if let Some(base) = settings.public_url.as_deref().and_then(Self::parse) {
             return Ok(base);
         }
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let forwarded = |name| text(name).filter(|_| settings.trusts_forwarded).and_then(first);
-        let host = forwarded("x-forwarded-host").or(text(HOST.as_str()));
-        let scheme = forwarded("x-forwarded-proto").unwrap_or("http");
-        let origin = host.and_then(|host| Origin::parse(&format!("{scheme}://{host}")).ok());
+        let scheme = forwarded(settings, headers, "x-forwarded-proto").unwrap_or("http");
+        let origin = asked_host(settings, headers);
+        let origin = origin.and_then(|host| Origin::parse(&format!("{scheme}://{host}")).ok());
         let origin =
             origin.ok_or_else(|| Refused::field("Host", "says no place, and no public URL is set"))?;
         Ok(Self { origin, path: String::new() })
@@ -79,9 +77,19 @@ impl Base {
     }
 }
 
-/// What the first of several proxies said.
-pub(crate) fn first(value: &str) -> Option<&str> {
-    value.split(',').map(str::trim).find(|value| !value.is_empty())
+/// The host that the client asked, with its port where one was said.
+pub(crate) fn asked_host<'a>(settings: &DoorSettings, headers: &'a HeaderMap) -> Option<&'a str> {
+    forwarded(settings, headers, "x-forwarded-host").or(text(headers, HOST.as_str()))
+}
+
+/// What the first of several proxies said, where proxies are believed.
+fn forwarded<'a>(settings: &DoorSettings, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let said = text(headers, name).filter(|_| settings.trusts_forwarded)?;
+    said.split(',').map(str::trim).find(|value| !value.is_empty())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// URLs of our own `s3` door.

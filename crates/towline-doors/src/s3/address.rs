@@ -2,11 +2,11 @@
 //! Pure.
 
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method};
 use towline_sigv4::{decode_path, decode_query};
 
-use crate::links::Base;
+use crate::links::{Base, asked_host};
 use crate::settings::DoorSettings;
 
 /// What a request is about. An empty bucket means the service itself.
@@ -54,21 +54,31 @@ fn split(path: &str) -> (&str, Option<&str>) {
     path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)))
 }
 
+/// The name in a host.
+pub(super) fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    }
+}
+
 impl Address {
-    /// Whether the host names the bucket. A server may itself be called as its bucket is: then a path that begins with
-    /// the bucket is believed, and the host is not.
+    /// Whether the host that was asked names the bucket.
     pub(super) fn is_virtual(headers: &HeaderMap, path: &str, settings: &DoorSettings) -> bool {
-        let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
-            return false;
-        };
+        asked_host(settings, headers).is_some_and(|host| Self::names_bucket(host, path, settings))
+    }
+
+    /// Whether a host names the bucket. A server may itself be called as its bucket is: then a path that begins with
+    /// the bucket is believed, and the host is not.
+    pub(super) fn names_bucket(host: &str, path: &str, settings: &DoorSettings) -> bool {
         let bucket = &settings.s3.bucket;
-        let host = host.to_ascii_lowercase();
+        let host = without_port(host).to_ascii_lowercase();
         let Some(rest) = host.strip_prefix(bucket.as_str()).and_then(|rest| rest.strip_prefix('.')) else {
             return false;
         };
         match settings.public_url.as_deref().and_then(Base::parse) {
-            Some(base) if base.origin.host() == host => false,
-            Some(base) if base.origin.host() == rest => true,
+            Some(base) if without_port(base.origin.host()) == host => false,
+            Some(base) if without_port(base.origin.host()) == rest => true,
             Some(_) | None => !rest.is_empty() && split(path).0 != *bucket,
         }
     }
@@ -93,6 +103,7 @@ fn text(raw: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use axum::http::header::HOST;
 
     use super::*;
 
@@ -135,6 +146,7 @@ mod tests {
     fn a_public_url_leaves_no_doubt() {
         let public = Some("https://towline.example.com");
         assert_eq!(address("towline.example.com", "/other/a", public), said("other", Some("a")));
+        assert_eq!(address("towline.example.com:443", "/other/a", public), said("other", Some("a")));
         let both = address("towline.towline.example.com", "/towline/a", public);
         assert_eq!(both, said("towline", Some("towline/a")));
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use towline_core::clock::Timestamp;
@@ -10,12 +9,13 @@ use towline_core::policy::{Operation, Principal};
 use towline_core::upload::{Phase, Upload, UploadId};
 use towline_sigv4::{Chunking, Claim, Denial, Payload, Request, Rules, SigningKey};
 
+use super::address::{Address, without_port};
 use super::problem::{ACCESS_DENIED, Denied, EXPIRED_TOKEN, UNKNOWN_KEY};
 use super::query::Parameters;
 use super::second;
 use crate::DoorState;
 use crate::keyring::{Known, Signs};
-use crate::links::{Base, MANAGES, OWNER, first, moment};
+use crate::links::{Base, MANAGES, OWNER, asked_host, moment};
 
 /// By how much clocks may differ.
 const SKEW: Duration = Duration::from_mins(15);
@@ -54,7 +54,7 @@ pub(super) async fn admit(state: &DoorState, parts: &Parts, query: &Parameters) 
     }
     let headers: Vec<(&str, &[u8])> =
         parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let hosts = hosts(&parts.headers);
+    let hosts = hosts(state, parts);
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let request = Request {
         method: parts.method.as_str(),
@@ -142,18 +142,19 @@ fn verify(state: &DoorState, claim: &Claim, bearer: &Bearer, request: &Request<'
     })
 }
 
-/// What the client may have taken for the host.
-fn hosts(headers: &HeaderMap) -> Vec<String> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let own = text(HOST.as_str());
-    let forwarded = text("x-forwarded-host").and_then(first);
+/// What the client may have taken for the host: all of them mean the same file. Who may say another host than the one
+/// that was signed must not say another key by it.
+fn hosts(state: &DoorState, parts: &Parts) -> Vec<String> {
+    let (settings, headers, path) = (&*state.settings, &parts.headers, parts.uri.path());
+    let is_virtual = Address::is_virtual(headers, path, settings);
+    let own = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let public = settings.public_url.as_deref().and_then(Base::parse);
+    let public = public.as_ref().map(|base| base.origin.host());
+    let known = own.into_iter().chain(asked_host(settings, headers)).chain(public);
     let mut hosts: Vec<String> = Vec::new();
-    for host in own.into_iter().chain(forwarded) {
+    for host in known.filter(|host| Address::names_bucket(host, path, settings) == is_virtual) {
         // Some clients sign the name alone and send it with the port, and the other way round.
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-        });
-        for spelling in [host, name] {
+        for spelling in [host, without_port(host)] {
             if !hosts.iter().any(|known| known == spelling) {
                 hosts.push(spelling.to_owned());
             }

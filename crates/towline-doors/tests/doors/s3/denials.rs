@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use insta::assert_snapshot;
+use towline_doors::DoorSettings;
 use towline_sigv4::Payload;
 
 use super::{Ask, S3, ali, ask, code, eve, signer};
@@ -142,6 +143,35 @@ async fn a_key_does_what_it_may_and_sees_what_is_its_owners() {
     assert_eq!(code(&s3.say_as(&eve, ask("DELETE", "/towline/shared/a")).await), "403 AccessDenied");
     let begun = ask("POST", "/towline/shared/a").query(&[("uploads", "")]);
     assert_eq!(code(&s3.say_as(&eve, begun).await), "403 AccessDenied");
+}
+
+#[tokio::test]
+async fn a_url_is_good_at_the_host_it_was_signed_for_and_where_proxies_are_believed() {
+    let with = |public_url: Option<&str>, trusts_forwarded: bool| {
+        let public_url = public_url.map(str::to_owned);
+        S3::with(DoorSettings { public_url, trusts_forwarded, ..DoorSettings::default() })
+    };
+    let put = async |s3: &S3, host: &str| {
+        let asked = ask("PUT", "/towline/a").body("0123").presigned(&ali(), s3.now(), Duration::from_mins(1));
+        let asked = String::from_utf8(asked).unwrap().replacen("host: s3.test:8000", host, 1);
+        code(&s3.talk.say(asked).await)
+    };
+    let (public, mismatch) = (Some("http://s3.test:8000"), "403 SignatureDoesNotMatch");
+    let forwarded = "host: inner\nx-forwarded-host: s3.test:8000";
+    assert_eq!(put(&with(None, false), forwarded).await, mismatch);
+    assert_eq!(put(&with(None, true), forwarded).await, "200");
+    assert_eq!(put(&with(public, false), "host: inner").await, "200", "it is known where clients ask");
+    // The host must not make another key of the one that was signed.
+    for settings in [(None, false), (public, false), (public, true)] {
+        let s3 = with(settings.0, settings.1);
+        for host in ["towline.s3.test:8000", "towline.s3.test"] {
+            let said = format!("host: {host}\nx-forwarded-host: s3.test:8000");
+            let expected = if settings.1 { "200" } else { mismatch };
+            assert_eq!(put(&s3, &said).await, expected, "{settings:?} {host}");
+            assert_eq!(put(&s3, &format!("host: {host}")).await, mismatch, "{settings:?} {host}");
+        }
+        assert_eq!(s3.talk.house.store.object("towline/a"), None, "{settings:?}");
+    }
 }
 
 /// A URL as boto3 signs it unless it is told otherwise: with its time, over this text.

@@ -23,6 +23,13 @@ const UPLOAD_PREFIX: &str = "TLU";
 /// Begins an access key that is lent for a while.
 const LENT_PREFIX: &str = "TLS";
 
+/// Name the keys that what is sealed is hidden and proven with.
+const VEIL_KEY: &str = "towline-veil";
+const PROOF_KEY: &str = "towline-proof";
+const PROOF_BYTES: usize = 32;
+/// What is sealed is as long as a multiple of this: its length says little.
+const SEALED_STEP: usize = 128;
+
 /// One access key of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {
@@ -152,11 +159,50 @@ impl Keyring {
         Credentials { access_key, secret_key, session_token: None }
     }
 
-    fn derive(&self, name: &str) -> String {
-        let keyed = Hmac::<Sha256>::new_from_slice(self.signing.expose().as_bytes());
-        let keyed = keyed.expect("HMAC takes keys of every length").chain_update(name);
-        hex(&keyed.finalize().into_bytes())
+    /// A text without zeros that this owner may carry and give back, and that nobody else reads or makes. Its proof is
+    /// also what hides it (as in RFC 5297): the same text is sealed alike, and nothing has to be remembered.
+    pub(crate) fn seal(&self, owner: &str, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(bytes.len().next_multiple_of(SEALED_STEP), 0);
+        let proof = self.proof(owner, &bytes).finalize().into_bytes();
+        self.veil(&proof, &mut bytes);
+        URL_SAFE_NO_PAD.encode([&proof[..], &bytes].concat())
     }
+
+    /// What was sealed for this owner.
+    pub(crate) fn unseal(&self, owner: &str, sealed: &str) -> Option<String> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (proof, bytes) = sealed.split_at_checked(PROOF_BYTES)?;
+        let mut bytes = bytes.to_vec();
+        self.veil(proof, &mut bytes);
+        self.proof(owner, &bytes).verify_slice(proof).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        Some(text.trim_end_matches('\0').to_owned())
+    }
+
+    fn proof(&self, owner: &str, bytes: &[u8]) -> Hmac<Sha256> {
+        let owner_bytes = (owner.len() as u64).to_be_bytes();
+        keyed(&self.derive(PROOF_KEY)).chain_update(owner_bytes).chain_update(owner).chain_update(bytes)
+    }
+
+    /// Hides bytes, or shows them again.
+    fn veil(&self, proof: &[u8], bytes: &mut [u8]) {
+        let keyed = keyed(&self.derive(VEIL_KEY)).chain_update(proof);
+        for (block, counter) in bytes.chunks_mut(32).zip(0_u32..) {
+            let pad = keyed.clone().chain_update(counter.to_be_bytes()).finalize().into_bytes();
+            for (byte, pad) in block.iter_mut().zip(pad) {
+                *byte ^= pad;
+            }
+        }
+    }
+
+    fn derive(&self, name: &str) -> String {
+        hex(&keyed(self.signing.expose()).chain_update(name).finalize().into_bytes())
+    }
+}
+
+fn keyed(key: &str) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes keys of every length")
 }
 
 impl Default for Keyring {
@@ -231,6 +277,29 @@ mod tests {
         let other = keyring.lend(&ali, at(0), Duration::from_secs(5)).credentials;
         let mixed = keyring.find(&one.access_key, other.session_token.as_ref(), at(0)).unwrap();
         assert!(mixed.secret_key != one.secret_key && mixed.secret_key != other.secret_key);
+    }
+
+    #[test]
+    fn what_is_sealed_is_read_by_its_owner_only() {
+        let keyring = keyring();
+        for text in ["", "a", "ü/b", &"k".repeat(1024)] {
+            let sealed = keyring.seal("ali", text);
+            assert_eq!(keyring.unseal("ali", &sealed).as_deref(), Some(text));
+            assert_eq!(keyring.unseal("eve", &sealed), None);
+            assert_eq!(Keyring::default().unseal("ali", &sealed), None);
+        }
+        let (sealed, alike) = (keyring.seal("ali", "a secret name"), keyring.seal("ali", "b"));
+        assert_eq!(sealed.len(), alike.len());
+        let bytes = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
+        assert!(!bytes.windows(6).any(|window| window == b"secret"));
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert_eq!(keyring.unseal("ali", &URL_SAFE_NO_PAD.encode(changed)), None, "{at}");
+        }
+        for broken in ["", "!", &sealed[..40]] {
+            assert_eq!(keyring.unseal("ali", broken), None, "{broken}");
+        }
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! The list of finished files, in both of its versions.
 
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use towline_core::engine::Found;
+use towline_core::key::OWN_FOLDER;
 use towline_sigv4::encode_path;
 
 use super::problem::{Denied, INVALID_ARGUMENT};
@@ -16,6 +15,9 @@ use crate::moment::rfc3339;
 const PAGE: usize = 1000;
 /// How many pages of the store one request looks through for files of its own: then it says where to go on.
 const LOOKS_MAX: usize = 20;
+/// What a sealed place begins with: what kind of place it is.
+const ENTRY: char = '=';
+const HIDDEN: char = '~';
 
 /// How the names in a list are chosen and written.
 #[derive(Debug)]
@@ -83,11 +85,20 @@ enum Entry {
     Folder(String),
 }
 
+/// Where a list begins or goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Start {
+    /// Behind an entry that the caller knows, with all that it stands for.
+    Entry(String),
+    /// Behind a name that is none of the caller's: it is shown to nobody.
+    Hidden(String),
+}
+
 #[derive(Debug)]
 struct Page {
     entries: Vec<Entry>,
     /// Where to go on, when there may be more.
-    next: Option<String>,
+    next: Option<Start>,
 }
 
 impl Visit {
@@ -105,13 +116,13 @@ impl Visit {
     async fn list_second(self) -> Result<Response, Denied> {
         let names = Names::read(&self.query)?;
         let token = self.query.filled("continuation-token");
-        let start = self.query.text("start-after").unwrap_or("");
-        let after = match token {
-            Some(token) => decode(token)?,
-            None => start.to_owned(),
+        let after = self.query.text("start-after").unwrap_or("");
+        let start = match token {
+            Some(token) => self.unseal(token).ok_or_else(|| wrong("continuation-token"))?,
+            None => Start::Entry(after.to_owned()),
         };
         let limit = self.limit()?;
-        let page = self.find_objects(&names, after, limit).await?;
+        let page = self.find_objects(&names, start, limit).await?;
         let mut list = Element::reply("ListBucketResult").text("Name", self.bucket());
         list = names
             .told(list)
@@ -119,8 +130,8 @@ impl Visit {
             .number("KeyCount", page.entries.len() as u64)
             .claim("IsTruncated", page.next.is_some())
             .maybe("ContinuationToken", token)
-            .maybe("NextContinuationToken", page.next.map(|next| URL_SAFE_NO_PAD.encode(next)).as_deref())
-            .maybe("StartAfter", Some(names.written(start)).as_deref().filter(|start| !start.is_empty()));
+            .maybe("NextContinuationToken", page.next.map(|next| self.seal(&next)).as_deref())
+            .maybe("StartAfter", Some(names.written(after)).as_deref().filter(|after| !after.is_empty()));
         let owner = Some(self.who().owner.as_str());
         let owner = owner.filter(|_| self.query.text("fetch-owner") == Some("true"));
         Ok(document(write(list, &names, &page.entries, owner).end()))
@@ -130,14 +141,23 @@ impl Visit {
         let names = Names::read(&self.query)?;
         let marker = self.query.text("marker").unwrap_or("");
         let limit = self.limit()?;
-        let page = self.find_objects(&names, marker.to_owned(), limit).await?;
+        // No key begins so: a marker that does was made here.
+        let start = match marker.strip_prefix(OWN_FOLDER).and_then(|rest| rest.strip_prefix('/')) {
+            Some(sealed) => self.unseal(sealed).ok_or_else(|| wrong("marker"))?,
+            None => Start::Entry(marker.to_owned()),
+        };
+        let page = self.find_objects(&names, start, limit).await?;
+        let next = page.next.map(|next| match next {
+            Start::Entry(name) => name,
+            Start::Hidden(_) => format!("{OWN_FOLDER}/{}", self.seal(&next)),
+        });
         let mut list = Element::reply("ListBucketResult").text("Name", self.bucket());
         list = names
             .told(list)
             .text("Marker", &names.written(marker))
             .number("MaxKeys", limit as u64)
-            .claim("IsTruncated", page.next.is_some())
-            .maybe("NextMarker", page.next.map(|next| names.written(&next)).as_deref());
+            .claim("IsTruncated", next.is_some())
+            .maybe("NextMarker", next.map(|next| names.written(&next)).as_deref());
         Ok(document(write(list, &names, &page.entries, Some(&self.who().owner)).end()))
     }
 
@@ -146,28 +166,55 @@ impl Visit {
         Ok(usize::try_from(limit).unwrap_or(PAGE).min(PAGE))
     }
 
-    /// Looks through the store from behind `after` on. What lies in a folder is skipped in one step.
-    async fn find_objects(&self, names: &Names, after: String, limit: usize) -> Result<Page, Denied> {
+    /// For whoever asked: where a list goes on may be told by what is somebody else's.
+    fn seal(&self, start: &Start) -> String {
+        let text = match start {
+            Start::Entry(name) => format!("{ENTRY}{name}"),
+            Start::Hidden(name) => format!("{HIDDEN}{name}"),
+        };
+        self.state.settings.s3.keyring.seal(&self.who().owner, &text)
+    }
+
+    fn unseal(&self, sealed: &str) -> Option<Start> {
+        let text = self.state.settings.s3.keyring.unseal(&self.who().owner, sealed)?;
+        let entry = text.strip_prefix(ENTRY).map(|name| Start::Entry(name.to_owned()));
+        entry.or_else(|| Some(Start::Hidden(text.strip_prefix(HIDDEN)?.to_owned())))
+    }
+
+    /// What the files that are wanted and may be named begin with; nothing when there are none such.
+    fn scope<'a>(&'a self, names: &'a Names) -> Option<&'a str> {
+        let (own, wanted) = (self.who().key_prefix.as_str(), names.prefix.as_str());
+        if own.starts_with(wanted) { Some(own) } else { Some(wanted).filter(|_| wanted.starts_with(own)) }
+    }
+
+    /// Looks through the store from `start` on. What lies in a folder that was told is skipped in one step.
+    async fn find_objects(&self, names: &Names, start: Start, limit: usize) -> Result<Page, Denied> {
         let mut entries = Vec::new();
-        let mut place = beyond(&after, names);
+        let Some(scope) = self.scope(names) else { return Ok(Page { entries, next: None }) };
+        let (mut place, told) = match &start {
+            Start::Entry(name) => (beyond(name, names), name.as_str()),
+            Start::Hidden(name) => (name.clone(), ""),
+        };
+        let mut is_barren = false;
         for _ in 0..LOOKS_MAX {
-            // One more than fits says whether there are more.
-            let wanted = limit + 1 - entries.len();
-            let looked = self.state.engine.objects(self.who(), &names.prefix, (&place, wanted)).await?;
+            // One more than fits says whether there are more. Where nothing was the caller's, little of what follows is.
+            let wanted = if is_barren { PAGE } else { limit + 1 - entries.len() };
+            let looked = self.state.engine.objects(self.who(), scope, (&place, wanted)).await?;
+            is_barren = looked.files.is_empty();
             for found in looked.files {
                 let entry = match names.place(found.object.key.as_str()) {
                     Delimited::Outside => continue,
                     Delimited::Here => Entry::File(found),
                     Delimited::Folder(folder) => {
-                        let is_known = matches!(entries.last(), Some(Entry::Folder(last)) if *last == folder);
-                        if is_known || after.starts_with(&folder) {
+                        if is_last(&entries, &folder) || told.starts_with(&folder) {
                             continue;
                         }
                         Entry::Folder(folder)
                     }
                 };
                 if entries.len() == limit {
-                    return Ok(Page { next: entries.last().map(Entry::name), entries });
+                    let next = entries.last().map(|entry| Start::Entry(entry.name()));
+                    return Ok(Page { entries, next });
                 }
                 entries.push(entry);
             }
@@ -175,11 +222,13 @@ impl Visit {
                 return Ok(Page { entries, next: None });
             };
             place = match names.place(&next) {
-                Delimited::Folder(folder) => beyond(&folder, names),
-                Delimited::Here | Delimited::Outside => next,
+                Delimited::Folder(folder) if is_last(&entries, &folder) || told.starts_with(&folder) => {
+                    beyond(&folder, names)
+                }
+                Delimited::Folder(_) | Delimited::Here | Delimited::Outside => next,
             };
         }
-        Ok(Page { entries, next: Some(place) })
+        Ok(Page { entries, next: Some(Start::Hidden(place)) })
     }
 }
 
@@ -198,12 +247,13 @@ fn beyond(name: &str, names: &Names) -> String {
     if is_folder { format!("{name}{}", char::MAX) } else { name.to_owned() }
 }
 
-fn decode(token: &str) -> Result<String, Denied> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-        let message = "The continuation token provided is incorrect";
-        Denied::new(INVALID_ARGUMENT, message).with("ArgumentName", "continuation-token")
-    })
+fn is_last(entries: &[Entry], folder: &str) -> bool {
+    matches!(entries.last(), Some(Entry::Folder(last)) if last == folder)
+}
+
+fn wrong(argument: &'static str) -> Denied {
+    let message = format!("The {argument} provided is incorrect");
+    Denied::new(INVALID_ARGUMENT, message).with("ArgumentName", argument)
 }
 
 fn write(mut list: Element, names: &Names, entries: &[Entry], owner: Option<&str>) -> Element {

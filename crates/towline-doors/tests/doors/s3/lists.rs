@@ -1,6 +1,11 @@
 //! Lists of files and of uploads.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insta::assert_snapshot;
+use towline_core::key::Key;
+use towline_core::store::{Opened, Store as _};
+use towline_core::upload::{About, UploadId};
 
 use super::{S3, ask, between, code, eve};
 
@@ -105,6 +110,58 @@ async fn everybody_lists_their_own() {
     let query = [("list-type", "2")];
     let list = s3.say_as(&eve(), ask("GET", "/towline").query(&query)).await;
     assert_eq!(names(&list), "");
+}
+
+/// Files that came by other means, more than one request looks through.
+async fn put_many_of_nobody(s3: &S3) {
+    let store = &s3.talk.house.store;
+    for number in 0..20_500_u32 {
+        let key = Key::parse(&format!("m/secret{number:05}")).expect("a key");
+        let id = UploadId::from_u128((1 << 100) + u128::from(number));
+        let Opened::At(place) = store.open(id, &key, &About::default()).await.expect("a place") else {
+            panic!("nothing is in the way of {key}");
+        };
+        store.seal(&place, &key, &[]).await.expect("an object");
+    }
+}
+
+#[tokio::test]
+async fn where_a_list_goes_on_tells_nothing_of_what_is_not_the_callers() {
+    let s3 = S3::default();
+    for key in ["a", "m/z", "z"] {
+        s3.put(key, "0123").await;
+    }
+    put_many_of_nobody(&s3).await;
+    let first = s3.list(&[]).await;
+    assert_eq!(names(&first), "a →");
+    let token = between(&first, "<NextContinuationToken>", "<");
+    let bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
+    assert!(!bytes.windows(6).any(|window| window == b"secret"), "{token}");
+    assert_eq!(names(&s3.list(&[("continuation-token", token)]).await), "m/z z");
+    let in_folders = [("continuation-token", token), ("delimiter", "/")];
+    assert_eq!(names(&s3.list(&in_folders).await), "[m/] z", "its folder was not told yet");
+    let forged = URL_SAFE_NO_PAD.encode("~m/secret01000");
+    assert_eq!(code(&s3.list(&[("continuation-token", &forged)]).await), "400 InvalidArgument");
+
+    let first = s3.say(ask("GET", "/towline")).await;
+    let marker = between(&first, "<NextMarker>", "<");
+    assert!(marker.starts_with(".towline/") && !first.contains("secret"), "{marker}");
+    let query = [("marker", marker)];
+    assert_eq!(names(&s3.say(ask("GET", "/towline").query(&query)).await), "m/z z");
+    let query = [("marker", ".towline/m/secret01000")];
+    assert_eq!(s3.code(ask("GET", "/towline").query(&query)).await, "400 InvalidArgument");
+}
+
+#[tokio::test]
+async fn who_has_a_place_of_their_own_is_not_told_that_there_are_others() {
+    let s3 = S3::default();
+    s3.put("shared/a", "0123").await;
+    put_many_of_nobody(&s3).await;
+    for query in [&[("list-type", "2")][..], &[("list-type", "2"), ("prefix", "m/")]] {
+        let list = s3.say_as(&eve(), ask("GET", "/towline").query(query)).await;
+        assert_eq!(names(&list), "", "{query:?}");
+        assert!(list.contains("<IsTruncated>false<"), "{list}");
+    }
 }
 
 #[tokio::test]

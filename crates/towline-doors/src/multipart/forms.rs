@@ -1,6 +1,9 @@
 //! Whole files in forms: small recordings that are not worth an upload in parts. They are streamed as any other.
 
+use std::time::Duration;
+
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use futures_util::StreamExt as _;
@@ -10,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::wire::{FileReply, VideoReply};
 use super::{created, recording};
+use crate::DoorState;
 use crate::desk::Desk;
 use crate::form::{self, Opened};
 use crate::json::reply;
@@ -42,8 +46,13 @@ struct FileForm {
     request_body(content(( VideoForm = "multipart/form-data" ))),
     responses((status = 201, description = "The file is in", body = VideoReply)),
 )]
-pub(super) async fn video(desk: Desk, headers: HeaderMap, body: Body) -> Result<Response, Refused> {
-    let (video_url, key) = take(&desk, &headers, body, "video").await?;
+pub(super) async fn video(
+    State(state): State<DoorState>,
+    desk: Desk,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let (video_url, key) = take(&desk, &headers, body, ("video", state.settings.json_wait)).await?;
     Ok(created(reply(&VideoReply { video_url, key })))
 }
 
@@ -53,8 +62,13 @@ pub(super) async fn video(desk: Desk, headers: HeaderMap, body: Body) -> Result<
     request_body(content(( VideoForm = "multipart/form-data" ))),
     responses((status = 201, description = "The file is in", body = VideoReply)),
 )]
-pub(super) async fn simple_video(desk: Desk, headers: HeaderMap, body: Body) -> Result<Response, Refused> {
-    video(desk, headers, body).await
+pub(super) async fn simple_video(
+    state: State<DoorState>,
+    desk: Desk,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    video(state, desk, headers, body).await
 }
 
 /// Takes a whole file.
@@ -63,22 +77,28 @@ pub(super) async fn simple_video(desk: Desk, headers: HeaderMap, body: Body) -> 
     request_body(content(( FileForm = "multipart/form-data" ))),
     responses((status = 201, description = "The file is in", body = FileReply)),
 )]
-pub(super) async fn file(desk: Desk, headers: HeaderMap, body: Body) -> Result<Response, Refused> {
-    let (file_url, key) = take(&desk, &headers, body, "file").await?;
+pub(super) async fn file(
+    State(state): State<DoorState>,
+    desk: Desk,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let (file_url, key) = take(&desk, &headers, body, ("file", state.settings.json_wait)).await?;
     Ok(created(reply(&FileReply { file_url, key })))
 }
 
-/// The address and the key of the file that a form brought in this field.
+/// The address and the key of the file that a form brought in this field, which begins before the wait is over.
 async fn take(
     desk: &Desk,
     headers: &HeaderMap,
     body: Body,
-    field: &'static str,
+    (field, wait): (&'static str, Duration),
 ) -> Result<(String, String), Refused> {
     let boundary = form::boundary(headers)
         .ok_or_else(|| Refused::field("Content-Type", "is not multipart/form-data"))??;
     let frames = body.into_data_stream().map(|frame| frame.map_err(|_| BodyEnd::Cut));
-    let opened = form::open(frames, &boundary, field).await.map_err(|end| match end {
+    let opening = tokio::time::timeout(wait, form::open(frames, &boundary, field));
+    let opened = opening.await.map_err(|_| Refused::BodyLate)?.map_err(|end| match end {
         BodyEnd::Cut => Refused::BodyCut,
         BodyEnd::Refused(refusal) => refusal.into(),
     })?;

@@ -238,3 +238,14 @@ async fn a_whole_file_comes_in_a_form() {
     "#);
     assert_eq!(talk.house.store.staged_count(), 0, "nothing is left behind");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_falls_silent_before_its_file_is_cut() {
+    let talk = talk();
+    let whole = form("/api/upload/", "video", "a.webm");
+    for end in ["boundary=b\n\n", "user_id", "\r\n\r\n7", "filename"] {
+        let at = whole.find(end).unwrap() + end.len();
+        let reply = talk.ask_in_part(&whole[..at]).await;
+        assert_eq!(reply.status(), 408, "{end:?}");
+    }
+}

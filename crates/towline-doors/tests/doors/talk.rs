@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use towline_core::policy::Policy;
@@ -63,7 +63,11 @@ impl Talk {
 
     /// Where clients reach the store themselves.
     pub(crate) fn direct(settings: DoorSettings) -> Self {
-        Self::open(House::direct(Policy::default()), settings, Router::new())
+        Self::direct_by(Policy::default(), settings)
+    }
+
+    pub(crate) fn direct_by(policy: Policy, settings: DoorSettings) -> Self {
+        Self::open(House::direct(policy), settings, Router::new())
     }
 
     pub(crate) fn new(policy: Policy, settings: DoorSettings, own: Router) -> Self {
@@ -82,6 +86,13 @@ impl Talk {
 
     pub(crate) async fn ask(&self, text: &[u8]) -> Response<Body> {
         self.router.clone().oneshot(parse(text)).await.expect("a router always answers")
+    }
+
+    /// Asks with a body that falls silent where it should go on.
+    pub(crate) async fn ask_in_part(&self, text: &str) -> Response<Body> {
+        let request = parse(text.as_bytes());
+        let silent = |body: Body| Body::from_stream(body.into_data_stream().chain(stream::pending()));
+        self.router.clone().oneshot(request.map(silent)).await.expect("a router always answers")
     }
 
     /// Begins an upload of so many bytes in parts of 4 bytes, as the first.

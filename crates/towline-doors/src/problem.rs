@@ -104,6 +104,9 @@ pub(crate) fn kind(refused: &Refused) -> Kind {
         Refused::NotDirect => ("not-direct", StatusCode::CONFLICT, "The upload is relayed"),
         Refused::NoLinks => ("no-links", StatusCode::NOT_IMPLEMENTED, "There are no signed URLs here"),
         Refused::NoKeys => ("no-keys", StatusCode::NOT_IMPLEMENTED, "No keys are handed out here"),
+        Refused::NoWholeLinks => {
+            ("no-whole-links", StatusCode::NOT_IMPLEMENTED, "No URLs for whole files are given here")
+        }
         Refused::Precondition => {
             ("precondition", StatusCode::PRECONDITION_FAILED, "A condition does not hold")
         }
@@ -211,6 +214,7 @@ mod tests {
             Refused::NotDirect,
             Refused::NoLinks,
             Refused::NoKeys,
+            Refused::NoWholeLinks,
             Refused::Precondition,
             Refused::Range { size_bytes: 1 },
             Refused::Panicked,

@@ -42,6 +42,11 @@ pub enum Refused {
         "Clients reach the store themselves, and there is no access key for it that may be handed out: use signed URLs"
     )]
     NoKeys,
+    #[error(
+        "A file that is PUT to one URL goes to the store itself, which does not hold it to what this server allows: \
+         upload it in parts"
+    )]
+    NoWholeLinks,
     #[error("The file is not the one that the request's conditions ask for")]
     Precondition,
     #[error("No asked-for range lies within the {size_bytes} bytes of the file")]

@@ -1,6 +1,7 @@
 //! What the presign door does, whichever way it was asked.
 
 use towline_core::key::Key;
+use towline_core::policy::Existing;
 use towline_core::upload::About;
 
 use super::wire::{
@@ -15,6 +16,7 @@ pub(super) async fn url(desk: &Desk, request: UrlRequest) -> Result<UrlReply, Re
     let key = parse_key(&request.key)?;
     let lasts = lifetime("expires_in", request.expires_in)?;
     desk.engine.check_put(&desk.who, &key).await?;
+    check_held(desk)?;
     let url = desk.links.put_url(&key, request.content_type.as_deref(), desk.validity(lasts));
     Ok(UrlReply { url, key: request.key })
 }
@@ -91,6 +93,13 @@ pub(super) async fn parts(desk: &Desk, request: UploadRequest) -> Result<PartsRe
         key: request.key,
         upload_id: request.upload_id,
     })
+}
+
+/// What comes to the store by one signed PUT passes nobody who knows of these limits.
+fn check_held(desk: &Desk) -> Result<(), Refused> {
+    let policy = desk.engine.policy();
+    let is_limited = policy.existing == Existing::Refuse || policy.total_bytes_max.is_some();
+    if desk.engine.is_direct() && is_limited { Err(Refused::NoWholeLinks) } else { Ok(()) }
 }
 
 fn parse_key(text: &str) -> Result<Key, Refused> {

@@ -275,7 +275,8 @@ impl From<Refused> for Denied {
             | Refused::TargetTooLong { .. }
             | Refused::NotDirect
             | Refused::NoLinks
-            | Refused::NoKeys => Self::new(INVALID_REQUEST, said),
+            | Refused::NoKeys
+            | Refused::NoWholeLinks => Self::new(INVALID_REQUEST, said),
             Refused::Panicked => Self::new(INTERNAL, "We encountered an internal error.").because(refused),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use towline_core::policy::{Existing, Policy};
 use towline_doors::DoorSettings;
 
 use crate::talk::{FIRST, Talk, unsigned};
@@ -332,4 +333,25 @@ async fn the_documents_invocation_payloads_are_answered() {
 
     {"statusCode":400,"body":"{\"error\":\"bad-field\",\"message\":\"processor_name: is missing\"}"}
     "#);
+}
+
+#[tokio::test]
+async fn no_url_to_the_store_goes_round_what_the_server_allows() {
+    let body = r#"{"key":"a"}"#;
+    let refusing = Policy { existing: Existing::Refuse, ..Policy::default() };
+    let small = Policy { total_bytes_max: Some(10), ..Policy::default() };
+    for policy in [refusing, small] {
+        let talk = Talk::direct_by(policy.clone(), DoorSettings::default());
+        let reply = talk.say(format!("POST /uploads/url\n\n{body}")).await;
+        assert!(reply.starts_with("501") && reply.contains("no-whole-links"), "{reply}");
+        // In parts, the end is asked for here.
+        let begun = talk.say(format!("POST /uploads/multipart/init\n\n{body}")).await;
+        assert!(begun.starts_with("200 OK"), "{begun}");
+        // Our own door holds what comes by its URLs to the same.
+        let talk = Talk::new(policy, DoorSettings::default(), axum::Router::new());
+        let reply = talk.say(format!("POST /uploads/url\nHost: h\n\n{body}")).await;
+        assert!(reply.starts_with("200 OK"), "{reply}");
+    }
+    let talk = Talk::direct(DoorSettings::default());
+    assert!(talk.say(format!("POST /uploads/url\n\n{body}")).await.contains("https://store.test/box/a?put"));
 }

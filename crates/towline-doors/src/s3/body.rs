@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::header::CONTENT_LENGTH;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use towline_core::{Error, Refusal};
 use towline_sigv4::Chunks;
 
 use super::guard::{Cover, Signed};
+use super::metadata;
 use super::problem::{Denied, INCOMPLETE_BODY, INVALID_DIGEST, MALFORMED_TRAILER, MISSING_LENGTH, TOO_LONG};
 use crate::DoorState;
 use crate::declared::{self, AMZ, Framing};
@@ -54,7 +55,7 @@ impl Intake {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Self, Denied> {
-        check_encoding(headers)?;
+        metadata::check_encoding(headers)?;
         let outcome = Arc::new(Mutex::new(Outcome::default()));
         let frames = body.into_data_stream().map(|frame| frame.map_err(|_| BodyEnd::Cut));
         let length = |name: &str| headers.get(name)?.to_str().ok().and_then(whole_number);
@@ -157,19 +158,6 @@ impl Intake {
 
     fn lock<T>(&self, look: impl FnOnce(&mut Outcome) -> T) -> T {
         look(&mut self.outcome.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// What S3 keeps beside the bytes and we do not is refused where the bytes mean something else without it.
-fn check_encoding(headers: &HeaderMap) -> Result<(), Denied> {
-    let lines = headers.get_all(CONTENT_ENCODING).iter();
-    let is_foreign = |word: &str| {
-        !["", "aws-chunked", "identity"].iter().any(|known| word.trim().eq_ignore_ascii_case(known))
-    };
-    let found = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).find(|word| is_foreign(word));
-    match found {
-        Some(word) => Err(Denied::not_implemented(&format!("Content-Encoding: {}", word.trim()))),
-        None => Ok(()),
     }
 }
 

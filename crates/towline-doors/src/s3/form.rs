@@ -88,7 +88,8 @@ fn known(fields: Vec<(String, String)>, filename: &str) -> Vec<(String, String)>
 
 /// What is said of the file, as a request with headers would say it.
 fn as_headers(fields: &[(String, String)]) -> HeaderMap {
-    let is_about = |name: &str| name == "content-type" || name.starts_with("x-amz-meta-");
+    let is_about =
+        |name: &str| ["content-type", "content-encoding"].contains(&name) || name.starts_with("x-amz-meta-");
     let named = fields.iter().filter(|(name, _)| is_about(name)).filter_map(|(name, value)| {
         Some((HeaderName::try_from(name).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
     });

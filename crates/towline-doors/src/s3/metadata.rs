@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ const PREFIX: &str = "x-amz-meta-";
 
 /// What is kept with the bytes.
 pub(super) fn about(headers: &HeaderMap, key: &Key) -> Result<About, Denied> {
+    check_encoding(headers)?;
     let mut metadata: Vec<(String, String)> = Vec::new();
     for name in headers.keys().filter_map(|name| name.as_str().strip_prefix(PREFIX)) {
         let values = headers.get_all(format!("{PREFIX}{name}"));
@@ -29,6 +30,19 @@ pub(super) fn about(headers: &HeaderMap, key: &Key) -> Result<About, Denied> {
         metadata,
         ..About::default()
     })
+}
+
+/// What S3 keeps beside the bytes and we do not is refused where the bytes mean something else without it.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Denied> {
+    let lines = headers.get_all(CONTENT_ENCODING).iter();
+    let is_foreign = |word: &str| {
+        !["", "aws-chunked", "identity"].iter().any(|known| word.trim().eq_ignore_ascii_case(known))
+    };
+    let found = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).find(|word| is_foreign(word));
+    match found {
+        Some(word) => Err(Denied::not_implemented(&format!("Content-Encoding: {}", word.trim()))),
+        None => Ok(()),
+    }
 }
 
 /// Metadata as headers of a reply.

@@ -35,11 +35,11 @@ struct Whole {
 
 impl Visit {
     pub(super) async fn create(self, key: Key) -> Result<Response, Denied> {
+        let about = metadata::about(&self.headers, &key)?;
         // The key of one upload finds that upload begun.
         let id = if let Some(upload) = &self.signed.only {
             upload.id
         } else {
-            let about = metadata::about(&self.headers, &key)?;
             let order = Order { key: key.clone(), cut: Cut::Free, total_bytes: None, about };
             self.state.engine.create(self.who(), order).await?.upload.id
         };

@@ -122,6 +122,26 @@ async fn conditions_on_writing_hold() {
 }
 
 #[tokio::test]
+async fn an_encoding_that_is_not_kept_is_refused_wherever_it_is_said() {
+    let s3 = S3::default();
+    s3.put("b", "0123").await;
+    let put = |headers: &'static [(&'static str, &'static str)]| ask("PUT", "/towline/a").headers(headers);
+    let begun = ask("POST", "/towline/a").query(&[("uploads", "")]);
+    let gzip = &[("content-encoding", "gzip")];
+    let copied = &[
+        ("content-encoding", "aws-chunked,br"),
+        ("x-amz-copy-source", "towline/b"),
+        ("x-amz-metadata-directive", "REPLACE"),
+    ];
+    for request in [put(gzip).body("0123"), begun.headers(gzip), put(copied)] {
+        let reply = s3.say(request).await;
+        assert_eq!(code(&reply), "501 NotImplemented");
+        assert!(reply.contains("Content-Encoding: "), "{reply}");
+    }
+    assert_eq!(s3.code(begun.headers(&[("content-encoding", "aws-chunked")])).await, "200");
+}
+
+#[tokio::test]
 async fn keys_that_cannot_be_files_are_refused_clearly() {
     let s3 = S3::default();
     let folder = s3.say(ask("PUT", "/towline/dir/").headers(&[("content-length", "0")])).await;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use towline_core::Engine;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -59,8 +59,8 @@ pub struct DoorState {
     pub(crate) readiness: Arc<common::Readiness>,
     /// Signs the URLs of our own `s3` door.
     pub(crate) url_signer: Arc<towline_sigv4::Signer>,
-    /// Held while a request that asks for what is there publishes something else.
-    pub(crate) publishing: Arc<Mutex<()>>,
+    /// Of those who publish something under a condition on what is there.
+    pub(crate) turns: Arc<s3::Turns>,
 }
 
 /// Everything that is served. `own` is what the binary brings (its metrics): it passes the same entrance, and its
@@ -75,7 +75,7 @@ pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
             settings.s3.keyring.for_urls(),
             settings.s3.region.clone(),
         )),
-        publishing: Arc::default(),
+        turns: Arc::default(),
         settings: Arc::new(settings),
     };
     let common: Arc<dyn Door> = Arc::new(common::Common);

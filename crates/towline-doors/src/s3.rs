@@ -7,6 +7,7 @@
 mod address;
 mod body;
 mod bucket;
+mod conditional;
 mod copy;
 mod form;
 mod guard;
@@ -39,6 +40,7 @@ use crate::entrance::RequestId;
 use crate::refused::Refused;
 use crate::settings::DoorKind;
 use address::Address;
+pub(crate) use conditional::Turns;
 use guard::Signed;
 use operation::{Asked, Operation, UploadName, no_such_bucket, not_text};
 use problem::{ACCESS_DENIED, Denied, Place};

@@ -26,6 +26,9 @@ const CONDITIONS: [(&str, HeaderName); 4] = [
 
 impl Visit {
     pub(super) async fn copy(self, key: Key) -> Result<Response, Denied> {
+        if self.is_conditional() {
+            return Err(Denied::not_implemented("If-Match or If-None-Match on CopyObject"));
+        }
         let source = self.source()?;
         let replaces = self.header("x-amz-metadata-directive") == Some("REPLACE");
         if source == key && !replaces {

@@ -130,9 +130,14 @@ impl Visit {
         let upload = match upload.phase {
             Phase::Sealed(_) => upload,
             Phase::Abandoned(_) => return Err(Denied::no_such_upload(&name.id.to_string())),
-            Phase::Open | Phase::Disputed | Phase::Sealing => {
+            // A seal that was begun is gone on with: what is there may be its own file.
+            Phase::Sealing => {
                 self.check_whole(&upload, &listed, &whole).await?;
-                let _turn = self.conditional(&name.key).await?;
+                self.state.engine.finish_listed(self.who(), name.id, listed).await?
+            }
+            Phase::Open | Phase::Disputed => {
+                self.check_whole(&upload, &listed, &whole).await?;
+                let _turn = self.turn(&name.key).await?;
                 self.state.engine.finish_listed(self.who(), name.id, listed).await?
             }
         };

@@ -1,27 +1,22 @@
 //! Whole files: read, sent, and the conditions under which they may be.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EXPIRES, HeaderName, IF_MATCH, IF_NONE_MATCH, LAST_MODIFIED,
-    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use tokio::sync::OwnedMutexGuard;
+use towline_core::Error;
 use towline_core::digest::{Algorithm, Digest};
 use towline_core::engine::{Cut, Download, Order, PutPart};
 use towline_core::key::Key;
-use towline_core::policy::{Operation, Principal};
 use towline_core::upload::{Phase, Upload};
-use towline_core::{Error, Refusal};
 
 use super::body::{Intake, declared_digests};
 use super::multipart::tell;
 use super::problem::Denied;
-use super::{Visit, metadata, note_upload, quoted};
+use super::{Visit, metadata, note_upload};
 use crate::declared::to_base64;
 use crate::downloads::conditions::{Current, Verdict};
 use crate::downloads::range::{self, Wanted};
@@ -38,10 +33,6 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
     ("response-content-disposition", CONTENT_DISPOSITION),
     ("response-content-encoding", CONTENT_ENCODING),
 ];
-
-/// Held from the look whether a condition holds until the file is there, so that of two such requests the later one
-/// sees the earlier.
-pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// How S3 names the content of a file.
 pub(super) fn tag(download: &Download) -> String {
@@ -107,12 +98,12 @@ impl Visit {
 
     pub(super) async fn put(self, key: Key, body: Body) -> Result<Response, Denied> {
         // The condition is looked at before the body is read as well: it may spare the sending.
-        let is_conditional = self.conditional(&key).await?.is_some();
+        self.check_conditions(&key).await?;
         let declared = declared_digests(&self.headers)?;
         let mut intake = Intake::new(&self.signed, declared, &self.headers, body)?.measured()?;
         let about = metadata::about(&self.headers, &key)?;
         let order = Order { key, cut: Cut::Free, total_bytes: intake.size_bytes, about };
-        let sealed = if is_conditional {
+        let sealed = if self.is_conditional() {
             Box::pin(self.put_conditionally(order, &mut intake)).await?
         } else {
             let declared = intake.declared.clone();
@@ -138,9 +129,13 @@ impl Visit {
         let landed = Box::pin(engine.put_part(self.who(), put, intake.frames.as_mut())).await;
         let sealed = match landed {
             Err(error) => Err(intake.denied(error)),
-            Ok(_) => match self.conditional(&key).await {
+            Ok(_) => match self.turn(&key).await {
                 Err(denied) => Err(denied),
-                Ok(_turn) => engine.finish(self.who(), id).await.map_err(Denied::from),
+                Ok(_turn) => match engine.finish(self.who(), id).await {
+                    // A seal that broke off is finished later: the file may be visible already.
+                    Err(Error::Failed(fault)) => return Err(Error::Failed(fault).into()),
+                    finished => finished.map_err(Denied::from),
+                },
             },
         };
         if sealed.is_err() {
@@ -148,45 +143,6 @@ impl Visit {
             engine.abandon(self.who(), id).await.ok();
         }
         sealed
-    }
-
-    /// Refuses when the file that is there is not what the request asks for. Nothing when it asks for nothing.
-    pub(super) async fn conditional(&self, key: &Key) -> Result<Option<Turn>, Denied> {
-        let (wanted, unwanted) = (self.headers.get(IF_MATCH), self.headers.get(IF_NONE_MATCH));
-        if wanted.is_none() && unwanted.is_none() {
-            return Ok(None);
-        }
-        if unwanted.is_some_and(|tag| tag.as_bytes().trim_ascii() != b"*") {
-            return Err(Denied::not_implemented("If-None-Match with anything but *"));
-        }
-        let turn = Arc::clone(&self.state.publishing).lock_owned().await;
-        let there = current_tag(self, key).await?;
-        if unwanted.is_some() && there.is_some() {
-            return Err(Denied::precondition("If-None-Match"));
-        }
-        let is_wanted = |tag: &HeaderValue| match &there {
-            None => false,
-            Some(there) => {
-                let tag = tag.as_bytes().trim_ascii();
-                tag == b"*" || tag == there.as_bytes() || tag == quoted(there).as_bytes()
-            }
-        };
-        match wanted {
-            Some(_) if there.is_none() => Err(Denied::no_such_key(key.as_str())),
-            Some(tag) if !is_wanted(tag) => Err(Denied::precondition("If-Match")),
-            Some(_) | None => Ok(Some(turn)),
-        }
-    }
-}
-
-/// The tag of what is there, whosever it is.
-async fn current_tag(visit: &Visit, key: &Key) -> Result<Option<String>, Denied> {
-    let operations = vec![Operation::Read, Operation::Manage];
-    let anybody = Principal { owner: String::new(), operations, key_prefix: String::new() };
-    match visit.state.engine.read(&anybody, key.clone()).await {
-        Ok(download) => Ok(Some(tag(&download))),
-        Err(Error::Refused(Refusal::FileNotFound(_))) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
 

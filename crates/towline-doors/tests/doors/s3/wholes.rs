@@ -1,7 +1,8 @@
 //! Whole files: put, read, copied, removed; and what is asked of the bucket.
 
 use insta::assert_snapshot;
-use towline_doors::{DoorKind, DoorSettings};
+use towline_core::policy::{Operation, Principal};
+use towline_doors::{AccessKey, DoorKind, DoorSettings};
 
 use super::{S3, ali, ask, between, code, eve};
 
@@ -122,6 +123,37 @@ async fn conditions_on_writing_hold() {
 }
 
 #[tokio::test]
+async fn conditions_tell_nothing_to_who_may_not_know() {
+    let s3 = S3::default();
+    let tag = between(&s3.put("shared/a", "0123").await, "etag: ", "\n").to_owned();
+    let anything = [("if-none-match", "*")];
+    for key in ["/towline/shared/a", "/towline/shared/none"] {
+        let put = ask("PUT", key).headers(&anything).body("4567");
+        assert_eq!(code(&s3.say_as(&eve(), put).await), "403 AccessDenied", "{key}");
+    }
+    // Bob may write there, and has no file there.
+    let all = [Operation::Upload, Operation::Read];
+    for (operations, refusal) in [(&all[..], "404 NoSuchKey"), (&all[..1], "403 AccessDenied")] {
+        let principal = Principal {
+            owner: "bob".to_owned(),
+            operations: operations.to_vec(),
+            key_prefix: "shared/".to_owned(),
+        };
+        let secret_key = towline_sigv4::Secret::new("secret of bob");
+        s3.keyring.replace(vec![AccessKey { access_key: "AKBOB".to_owned(), secret_key, principal }]);
+        let bob = super::signer("AKBOB", "secret of bob");
+        for tag in [tag.as_str(), "*", "\"x\""] {
+            let headers = [("if-match", tag)];
+            let put = ask("PUT", "/towline/shared/a").headers(&headers).body("4567");
+            assert_eq!(code(&s3.say_as(&bob, put).await), refusal, "{tag}");
+        }
+        let put = ask("PUT", "/towline/shared/a").headers(&anything).body("4567");
+        assert_eq!(code(&s3.say_as(&bob, put).await), "412 PreconditionFailed", "it is not replaced");
+    }
+    assert_eq!(s3.talk.house.store.object("shared/a").unwrap(), "0123");
+}
+
+#[tokio::test]
 async fn an_encoding_that_is_not_kept_is_refused_wherever_it_is_said() {
     let s3 = S3::default();
     s3.put("b", "0123").await;
@@ -139,6 +171,8 @@ async fn an_encoding_that_is_not_kept_is_refused_wherever_it_is_said() {
         assert!(reply.contains("Content-Encoding: "), "{reply}");
     }
     assert_eq!(s3.code(begun.headers(&[("content-encoding", "aws-chunked")])).await, "200");
+    let conditional = put(&[("x-amz-copy-source", "towline/b"), ("if-none-match", "*")]);
+    assert_eq!(s3.code(conditional).await, "501 NotImplemented", "no condition is passed over");
 }
 
 #[tokio::test]

@@ -120,11 +120,14 @@ fn verify(state: &DoorState, claim: &Claim, bearer: &Bearer, request: &Request<'
     let rules = rules(state, &bearer.known.signs);
     let base = state.settings.public_url.as_deref().and_then(Base::parse);
     let taken = base.map_or_else(String::new, |base| base.path);
-    let verified = match claim.verify(&rules, &bearer.key, request) {
-        Err(Denial::Mismatch(mismatch)) if !taken.is_empty() => {
-            let path = [&taken, request.path].concat();
-            let whole = claim.verify(&rules, &bearer.key, &Request { path: &path, ..*request });
-            whole.map_err(|_| Denial::Mismatch(mismatch))
+    let whole = [&taken, request.path].concat();
+    // Ours are signed with all of it. Without what the proxy takes they could be sent for another key, where that begins
+    // as the bucket is called.
+    let likely = if bearer.known.signs == Signs::Urls { whole.as_str() } else { request.path };
+    let verify = |path| claim.verify(&rules, &bearer.key, &Request { path, ..*request });
+    let verified = match verify(likely) {
+        Err(Denial::Mismatch(mismatch)) if likely != whole => {
+            verify(&whole).map_err(|_| Denial::Mismatch(mismatch))
         }
         verified => verified,
     };

@@ -174,6 +174,19 @@ async fn a_url_is_good_at_the_host_it_was_signed_for_and_where_proxies_are_belie
     }
 }
 
+#[tokio::test]
+async fn a_url_of_ours_makes_no_other_key_where_a_proxy_takes_the_buckets_name_away() {
+    let public_url = Some("http://s3.test:8000/towline".to_owned());
+    let s3 = S3::with(DoorSettings { public_url, ..DoorSettings::default() });
+    let url = s3.talk.told("POST /uploads/url\n\n{\"key\":\"a\"}", "url").await;
+    let target = url.strip_prefix("http://s3.test:8000/towline").expect("a URL of ours");
+    let put =
+        async |target: &str| code(&s3.talk.say(format!("PUT {target}\nhost: s3.test:8000\n\n0123")).await);
+    assert_eq!(put(target).await, "200");
+    assert_eq!(put(&format!("/towline{target}")).await, "403 SignatureDoesNotMatch");
+    assert_eq!(s3.talk.house.store.object("towline/a"), None);
+}
+
 /// A URL as boto3 signs it unless it is told otherwise: with its time, over this text.
 fn second(s3: &S3, (method, target, amz): (&str, &str, &str), secret: &str, lasts_s: i64) -> String {
     let expires = s3.now().as_unix() + lasts_s;

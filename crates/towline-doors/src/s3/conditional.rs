@@ -72,7 +72,9 @@ impl Visit {
         if !self.is_conditional() {
             return Ok(None);
         }
-        let turn = self.state.turns.of(key).await;
+        let wait = self.state.engine.policy().admission_wait;
+        let turn = tokio::time::timeout(wait, self.state.turns.of(key)).await;
+        let turn = turn.map_err(|_| Denied::from(Refusal::Busy { retry_after: wait }))?;
         self.check_conditions(key).await?;
         Ok(Some(turn))
     }

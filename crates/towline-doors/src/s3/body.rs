@@ -55,7 +55,7 @@ impl Intake {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Self, Denied> {
-        metadata::check_encoding(headers)?;
+        metadata::check_kept(headers)?;
         let outcome = Arc::new(Mutex::new(Outcome::default()));
         let frames = body.into_data_stream().map(|frame| frame.map_err(|_| BodyEnd::Cut));
         let length = |name: &str| headers.get(name)?.to_str().ok().and_then(whole_number);

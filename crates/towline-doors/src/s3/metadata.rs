@@ -12,10 +12,12 @@ use towline_core::upload::About;
 use super::problem::{Denied, INVALID_ARGUMENT};
 
 const PREFIX: &str = "x-amz-meta-";
+/// What a client counts on once it has asked for it, and would not get.
+const FOREIGN: [&str; 2] = ["x-amz-tagging", "x-amz-server-side-encryption-customer-algorithm"];
 
 /// What is kept with the bytes.
 pub(super) fn about(headers: &HeaderMap, key: &Key) -> Result<About, Denied> {
-    check_encoding(headers)?;
+    check_kept(headers)?;
     let mut metadata: Vec<(String, String)> = Vec::new();
     for name in headers.keys().filter_map(|name| name.as_str().strip_prefix(PREFIX)) {
         let values = headers.get_all(format!("{PREFIX}{name}"));
@@ -32,17 +34,18 @@ pub(super) fn about(headers: &HeaderMap, key: &Key) -> Result<About, Denied> {
     })
 }
 
-/// What S3 keeps beside the bytes and we do not is refused where the bytes mean something else without it.
-pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Denied> {
+/// What S3 keeps beside the bytes and we do not is refused where the file is something else without it.
+pub(super) fn check_kept(headers: &HeaderMap) -> Result<(), Denied> {
     let lines = headers.get_all(CONTENT_ENCODING).iter();
     let is_foreign = |word: &str| {
         !["", "aws-chunked", "identity"].iter().any(|known| word.trim().eq_ignore_ascii_case(known))
     };
     let found = lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).find(|word| is_foreign(word));
-    match found {
-        Some(word) => Err(Denied::not_implemented(&format!("Content-Encoding: {}", word.trim()))),
-        None => Ok(()),
+    if let Some(word) = found {
+        return Err(Denied::not_implemented(&format!("Content-Encoding: {}", word.trim())));
     }
+    let asked = FOREIGN.iter().find(|name| headers.contains_key(**name));
+    asked.map_or(Ok(()), |name| Err(Denied::not_implemented(name)))
 }
 
 /// Metadata as headers of a reply.

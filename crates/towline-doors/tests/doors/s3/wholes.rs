@@ -171,6 +171,9 @@ async fn an_encoding_that_is_not_kept_is_refused_wherever_it_is_said() {
         assert!(reply.contains("Content-Encoding: "), "{reply}");
     }
     assert_eq!(s3.code(begun.headers(&[("content-encoding", "aws-chunked")])).await, "200");
+    for header in [("x-amz-tagging", "a=b"), ("x-amz-server-side-encryption-customer-algorithm", "AES256")] {
+        assert_eq!(s3.code(begun.headers(&[header])).await, "501 NotImplemented", "{header:?}");
+    }
     let conditional = put(&[("x-amz-copy-source", "towline/b"), ("if-none-match", "*")]);
     assert_eq!(s3.code(conditional).await, "501 NotImplemented", "no condition is passed over");
 }

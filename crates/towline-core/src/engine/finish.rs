@@ -51,7 +51,15 @@ impl Engine {
     ) -> Result<Upload, Error> {
         let upload = self.0.fetch(who, id).await?;
         match &upload.phase {
-            Phase::Sealed(_) => return Ok(upload),
+            Phase::Sealed(_) => {
+                // The same answer to the same question; another list would be answered with a file that is not of it.
+                if let Some(listed) = &listed
+                    && !self.0.is_as_listed(&upload, listed).await?
+                {
+                    return Err(Refusal::NotOpen(upload.phase.name()).into());
+                }
+                return Ok(upload);
+            }
             Phase::Abandoned(_) => return Err(Refusal::NotOpen(upload.phase.name()).into()),
             Phase::Open | Phase::Disputed => {
                 let upload = self.0.learn(upload).await?;

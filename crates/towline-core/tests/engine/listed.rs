@@ -3,7 +3,7 @@
 use futures_util::Stream;
 use towline_core::engine::{BodyEnd, Claimed};
 use towline_core::testing::{House, cut_body};
-use towline_core::upload::Phase;
+use towline_core::upload::{Phase, PhaseName};
 
 use super::*;
 
@@ -53,8 +53,12 @@ async fn the_object_is_made_of_the_listed_parts_only_and_named_as_s3_names_it() 
     assert_eq!(house.store.object("k").unwrap(), "aaaac");
     // MD5 of the two parts' MD5s.
     assert_eq!(tag_of(&sealed), "e3bc5de8b16545dc183a8cf8bf2937c1-2");
-    let again = house.engine.finish_listed(&me(), id, Vec::new()).await.unwrap();
-    assert_eq!(again.phase, sealed.phase, "whatever is listed then");
+    let again = house.engine.finish_listed(&me(), id, listed.clone()).await.unwrap();
+    assert_eq!(again.phase, sealed.phase);
+    assert_eq!(house.engine.finish(&me(), id).await.unwrap().phase, sealed.phase);
+    listed.pop();
+    let other = refused(house.engine.finish_listed(&me(), id, listed).await);
+    assert_eq!(other, Refusal::NotOpen(PhaseName::Sealed), "the file is not of this list");
     assert_eq!(house.store.staged_count(), 0);
 }
 

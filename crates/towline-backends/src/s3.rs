@@ -18,8 +18,8 @@ use towline_core::digest::{Algorithm, Digest};
 use towline_core::error::{Fault, FaultKind};
 use towline_core::key::Key;
 use towline_core::store::{
-    ByteStream, Direct, Holder, Limits, Listed, Mark, Object, Obstacle, Opened, PartPlace, PartWriter, Place,
-    Seal, Signer, Spot, Store,
+    ByteStream, Direct, Holder, Limits, Listed, Mark, Object, Opened, PartPlace, PartWriter, Place, Seal,
+    Signer, Spot, Store,
 };
 use towline_core::upload::{About, Part, Tail, UploadId};
 
@@ -232,6 +232,11 @@ impl S3Store {
     }
 }
 
+/// A part of no bytes was never sent.
+fn with_bytes(parts: &[Part]) -> Vec<Part> {
+    parts.iter().filter(|part| part.size_bytes > 0).cloned().collect()
+}
+
 /// CRC-64/NVME of the whole is known from the parts that pass through here; every other digest, and that of parts which
 /// do not, needs all bytes in order.
 fn has_to_be_read(about: &About, is_relayed: bool) -> bool {
@@ -252,9 +257,6 @@ impl Store for S3Store {
     }
 
     async fn open(&self, id: UploadId, key: &Key, about: &About) -> Result<Opened, Fault> {
-        if address::is_own(key.as_str()) {
-            return Ok(Opened::Blocked(Obstacle { name: key.as_str().to_owned(), is_folder: true }));
-        }
         let room = Box::pin(self.begin(id, key, about)).await;
         Ok(Opened::At(room.map_err(|problem| problem.fault("beginning an upload"))?.to_place()))
     }
@@ -278,7 +280,9 @@ impl Store for S3Store {
 
     async fn read_parts(&self, place: &Place, parts: &[Part]) -> Result<Option<ByteStream>, Fault> {
         match Room::of(place)? {
-            Room::Staged { s3_id, id } => Box::pin(staged::read(&self.0, (id, &s3_id), parts)).await,
+            Room::Staged { s3_id, id } => {
+                Box::pin(staged::read(&self.0, (id, &s3_id), &with_bytes(parts))).await
+            }
             Room::Keyed { .. } | Room::Left { .. } | Room::Tails { .. } => {
                 let what = "S3 does not read the parts of an unfinished upload";
                 Err(Fault::new(FaultKind::Corrupt, "reading parts", what))
@@ -287,11 +291,11 @@ impl Store for S3Store {
     }
 
     async fn seal(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<Seal, Fault> {
-        Box::pin(seal::seal(&self.0, place, key, parts)).await
+        Box::pin(seal::seal(&self.0, place, key, &with_bytes(parts))).await
     }
 
     async fn is_sealed(&self, place: &Place, key: &Key, parts: &[Part]) -> Result<bool, Fault> {
-        Box::pin(seal::is_sealed(&self.0, place, key, parts)).await
+        Box::pin(seal::is_sealed(&self.0, place, key, &with_bytes(parts))).await
     }
 
     /// A staged upload is complete once it was read: S3 takes no more parts for it.
@@ -318,18 +322,12 @@ impl Store for S3Store {
     }
 
     async fn has(&self, key: &Key) -> Result<bool, Fault> {
-        if address::is_own(key.as_str()) {
-            return Ok(false);
-        }
         let name = self.0.client.address.name(key);
         let found = head(&self.0.client, &name).await;
         Ok(found.map_err(|problem| problem.fault("looking for an object"))?.is_some())
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Object>, Fault> {
-        if address::is_own(key.as_str()) {
-            return Ok(None);
-        }
         Box::pin(reader::open(&self.0.client, &self.0.client.address.name(key))).await
     }
 
@@ -338,9 +336,6 @@ impl Store for S3Store {
     }
 
     async fn remove(&self, key: &Key) -> Result<(), Fault> {
-        if address::is_own(key.as_str()) {
-            return Ok(());
-        }
         let name = self.0.client.address.name(key);
         remove(&self.0.client, &name).await.map_err(|problem| problem.fault("removing an object"))
     }

@@ -46,7 +46,7 @@ impl Address {
     /// The key of an object, where it is one that a client may name.
     pub(super) fn key(&self, name: &str) -> Option<Key> {
         let key = name.strip_prefix(&self.prefix)?;
-        if is_own(key) { None } else { Key::parse(key).ok() }
+        Key::parse(key).ok()
     }
 
     /// Before all names of a kind of keys.
@@ -82,11 +82,6 @@ impl Address {
     pub(super) fn tails(&self, fold: &str) -> String {
         format!("{}{OWN}{fold}/", self.prefix)
     }
-}
-
-/// Whether no client may name it.
-pub(super) fn is_own(key: &str) -> bool {
-    key == OWN.trim_end_matches('/') || key.starts_with(OWN)
 }
 
 #[cfg(test)]

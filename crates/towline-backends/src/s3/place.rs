@@ -20,6 +20,9 @@ pub(super) enum Room {
     Tails { fold: String },
 }
 
+/// The `ETag` of no bytes: their MD5.
+pub(super) const EMPTY_TAG: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 /// The file of a staged upload, in its folder.
 const WHOLE: &str = "whole";
 /// Says in the folder of a staged upload that it was copied to its key, and what became of it.

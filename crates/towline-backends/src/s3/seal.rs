@@ -10,7 +10,7 @@ use towline_core::upload::Part;
 
 use super::client::Call;
 use super::multipart::{Check, Multipart, crc64_of, crc64_text, head, tag_of};
-use super::place::{Room, whole_tag};
+use super::place::{EMPTY_TAG, Room, whole_tag};
 use super::problem::Problem;
 use super::{Inner, listing, staged};
 
@@ -156,7 +156,7 @@ pub(super) async fn find(store: &Inner, name: &str, parts: &[Part]) -> Result<Op
     if size_bytes != expected_bytes {
         return Ok(None);
     }
-    let nothing = [Mark("d41d8cd98f00b204e9800998ecf8427e".to_owned())];
+    let nothing = [Mark(EMPTY_TAG.to_owned())];
     let expected = if parts.is_empty() {
         whole_tag(nothing.iter())
     } else {

@@ -18,7 +18,7 @@ use towline_core::upload::Tail;
 
 use super::client::{Call, transfer_time};
 use super::multipart::Multipart;
-use super::place::{Room, tail_mark, tail_object};
+use super::place::{EMPTY_TAG, Room, tail_mark, tail_object};
 use super::problem::Problem;
 use super::spill::Heap;
 use super::{Inner, headers};
@@ -116,6 +116,10 @@ impl PartWriter for S3Writer {
         let Some((name, s3_id)) = room.multipart(&store.client.address) else {
             return Err(Fault::new(FaultKind::Corrupt, "writing a part", "this upload was given up"));
         };
+        // Nothing need not be sent to be kept, and not every server takes a part of no bytes.
+        if self.digester.size_bytes() == 0 {
+            return Ok(Mark(EMPTY_TAG.to_owned()));
+        }
         let multipart = Multipart { client: &store.client, name: &name, s3_id };
         let call = multipart.put_call(self.number);
         Ok(Mark(Box::pin(self.send(call, "writing a part")).await?))

@@ -7,8 +7,9 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use towline_core::Refusal;
 use towline_core::key::Key;
-use towline_core::upload::About;
+use towline_core::upload::{About, Part};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -135,13 +136,25 @@ async fn complete(
     Ticket(ticket): Ticket,
     MaybeListJson(request): MaybeListJson<CompleteRequest>,
 ) -> Result<Response, Refused> {
-    let finished = desk.finish(&ticket, request.and_then(CompleteRequest::listed)).await?;
+    let listed = request.and_then(CompleteRequest::listed);
+    if listed.is_none() && desk.head(&ticket).await?.phase.takes_parts() {
+        expect_no_hole(&desk.landed(&ticket).await?)?;
+    }
+    let finished = desk.finish(&ticket, listed).await?;
     Ok(reply(&CompleteReply {
         file_url: finished.location,
         status: Status::Completed,
         key: finished.key.to_string(),
         etag: finished.tag,
     }))
+}
+
+/// Without a list nobody says that a part is left out on purpose.
+fn expect_no_hole(parts: &[Part]) -> Result<(), Refusal> {
+    match (1..).zip(parts).find(|(number, part)| part.number != *number) {
+        Some((number, _)) => Err(Refusal::MissingParts { first: vec![number], count: 1 }),
+        None => Ok(()),
+    }
 }
 
 /// The upload as it is now, with the parts that have landed.

@@ -40,13 +40,13 @@ pub(super) fn run(asked: cli::Keys) -> Result<Exit, Complaint> {
     Ok(Exit::Done)
 }
 
-/// Also before the first start: then the folder and its first pair are made here.
+/// Also before the first start: then the first pair is made here. The folder is not: it may be misspelt.
 fn open(folder: FolderFlags) -> Result<(KeyFile, Keys), Complaint> {
     let settings = folder.load()?.settings;
-    std::fs::create_dir_all(&settings.data).map_err(|error| {
-        let error = anyhow::Error::new(error).context(format!("cannot make {}", settings.data.display()));
-        Complaint::from(error).hint("say which folder with --data DIR")
-    })?;
+    if !settings.data.is_dir() {
+        let complaint = anyhow::anyhow!("there is no data folder {}", settings.data.display());
+        return Err(Complaint::from(complaint).hint("`towline serve` makes it; say which with --data DIR"));
+    }
     let file = KeyFile::of(&settings.data);
     let keys = file.open(&settings)?;
     Ok((file, keys))

@@ -31,15 +31,22 @@ impl Stores {
             StoreKind::Disk => {
                 let asked = DiskSettings { data: settings.data.clone(), sync: settings.disk_sync };
                 let store = DiskStore::open(&asked).context("cannot open the data folder")?;
-                remember(store.data(), "disk")?;
+                if is_new(store.data(), "disk")? {
+                    remember(store.data(), "disk")?;
+                }
                 Ok((Self::Disk(store.clone()), Arc::new(store)))
             }
             StoreKind::S3 => {
                 let folder = DataFolder::take(&settings.data).context("cannot open the data folder")?;
                 let asked = s3(settings, folder.path())?;
-                remember(folder.path(), &name_of(&asked))?;
+                let name = name_of(&asked);
+                let is_new = is_new(folder.path(), &name)?;
                 let store = Box::pin(S3Store::open(asked, Arc::new(SystemClock))).await;
                 let store = store.context("cannot use the bucket (`towline doctor` looks closer)")?;
+                // Not before it was reached: a bucket that was misspelt is not remembered.
+                if is_new {
+                    remember(folder.path(), &name)?;
+                }
                 Ok((Self::S3(folder), Arc::new(store)))
             }
         }
@@ -75,25 +82,27 @@ fn name_of(asked: &S3Settings) -> String {
     format!("s3 {}/{}", asked.bucket, asked.prefix)
 }
 
-/// A catalog knows its uploads by where they lie: with another store it would look for them in vain.
-fn remember(data: &Path, name: &str) -> anyhow::Result<()> {
+/// Whether the data folder is nobody's yet. A catalog knows its uploads by where they lie: with another store it would
+/// look for them in vain.
+fn is_new(data: &Path, name: &str) -> anyhow::Result<bool> {
     let path = data.join(STORE_FILE);
     match fs::read_to_string(&path) {
-        Ok(known) if known.trim() == name => Ok(()),
+        Ok(known) if known.trim() == name => Ok(false),
         // A crash may have left it empty.
-        Ok(known) if known.trim().is_empty() => write_name(&path, name),
+        Ok(known) if known.trim().is_empty() => Ok(true),
         Ok(known) => bail!(
             "the data folder {} belongs to the store \"{}\", not to \"{name}\": give this one a folder of its own",
             data.display(),
             known.trim()
         ),
-        Err(error) if error.kind() == ErrorKind::NotFound => write_name(&path, name),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
-fn write_name(path: &Path, name: &str) -> anyhow::Result<()> {
-    fs::write(path, format!("{name}\n")).with_context(|| format!("cannot write {}", path.display()))
+fn remember(data: &Path, name: &str) -> anyhow::Result<()> {
+    let path = data.join(STORE_FILE);
+    fs::write(&path, format!("{name}\n")).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The settings of the bucket.

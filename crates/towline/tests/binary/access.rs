@@ -62,7 +62,7 @@ fn owners_see_and_touch_their_own_uploads_only() {
     let (bob, bob_settings) = make_token("bob");
     let (guest, guest_settings) = make_token("guest");
     let limited = |settings: String| settings.replace(", \"manage\"", "") + "prefix = \"shared/\"\n";
-    let guest_settings = guest_settings.replace("\"upload\", \"read\", \"manage\"", "\"read\"");
+    let guest_settings = guest_settings.replace("\"upload\", \"read\", \"delete\", \"manage\"", "\"read\"");
     let file = data.path().join("towline.toml");
     fs::write(&file, limited(ali_settings) + &limited(bob_settings) + &guest_settings).unwrap();
     let server = Server::start_with(&data.path().join("data"), |command| {

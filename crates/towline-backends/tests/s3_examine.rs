@@ -95,7 +95,7 @@ impl Garage {
 fn config_of(folder: &Path, ports: &[u16]) -> String {
     let folder = folder.display();
     format!(
-        "metadata_dir = \"{folder}/meta\"\ndata_dir = \"{folder}/data\"\ndb_engine = \"sqlite\"\n\
+        "metadata_dir = \"{folder}/meta\"\ndata_dir = \"{folder}/data\"\ndb_engine = \"lmdb\"\n\
          replication_factor = 1\nrpc_bind_addr = \"127.0.0.1:{1}\"\nrpc_public_addr = \"127.0.0.1:{1}\"\n\
          rpc_secret = \"{SECRET_KEY}\"\n[s3_api]\ns3_region = \"garage\"\napi_bind_addr = \"127.0.0.1:{0}\"\n\
          [admin]\napi_bind_addr = \"127.0.0.1:{2}\"\n",

@@ -86,7 +86,7 @@ fn settings(folder: &Path, [s3, rpc, admin]: [u16; 3]) -> String {
     format!(
         r#"metadata_dir = "{folder}/meta"
 data_dir = "{folder}/data"
-db_engine = "sqlite"
+db_engine = "lmdb"
 replication_factor = 1
 compression_level = "none"
 rpc_bind_addr = "127.0.0.1:{rpc}"

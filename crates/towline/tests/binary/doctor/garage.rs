@@ -103,7 +103,7 @@ fn config(folder: &Path, addresses: &[SocketAddr]) -> String {
     let [s3, rpc, admin] = addresses else { panic!("three addresses") };
     let folder = folder.display();
     format!(
-        "metadata_dir = \"{folder}/meta\"\ndata_dir = \"{folder}/data\"\ndb_engine = \"sqlite\"\n\
+        "metadata_dir = \"{folder}/meta\"\ndata_dir = \"{folder}/data\"\ndb_engine = \"lmdb\"\n\
          replication_factor = 1\nrpc_bind_addr = \"{rpc}\"\nrpc_public_addr = \"{rpc}\"\n\
          rpc_secret = \"{SECRET_KEY}\"\n[s3_api]\ns3_region = \"garage\"\napi_bind_addr = \"{s3}\"\n\
          [admin]\napi_bind_addr = \"{admin}\"\n"

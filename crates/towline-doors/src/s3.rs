@@ -9,6 +9,7 @@ mod body;
 mod bucket;
 mod conditional;
 mod copy;
+mod foreign;
 mod form;
 mod guard;
 mod list;
@@ -121,6 +122,11 @@ async fn serve(state: DoorState, parts: Parts, body: Body) -> Result<Response, D
         (_, Some(key)) => asked.of_object(key)?,
     };
     permit(&signed, &operation)?;
+    if operation.is_writing() {
+        let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        // Clients that sign a URL put into its query what they would send in headers.
+        foreign::check(headers.chain(query.pairs().map(|(name, value)| (name, value.as_bytes()))))?;
+    }
     let visit = Visit { state, signed, headers: parts.headers, query };
     Box::pin(visit.perform(operation, body)).await
 }

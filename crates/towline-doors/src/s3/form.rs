@@ -17,7 +17,7 @@ use towline_core::upload::Phase;
 use super::policy::{Policy, too_large};
 use super::problem::{ACCESS_DENIED, Denied, INVALID_ARGUMENT, INVALID_POLICY, MALFORMED_FORM};
 use super::xml::Element;
-use super::{document, guard, metadata, note_upload, quoted};
+use super::{document, foreign, guard, metadata, note_upload, quoted};
 use crate::DoorState;
 use crate::form::{self, FrameResult, Opened};
 use crate::json::empty;
@@ -47,6 +47,7 @@ pub(super) async fn post(state: DoorState, headers: &HeaderMap, body: Body) -> R
     let policy = Policy::parse(&policy)?;
     policy.check(state.engine.now(), &fields, &state.settings.s3.bucket)?;
 
+    foreign::check(pairs.iter().map(|(name, value)| (as_header(name), value.as_bytes())))?;
     let key = field("key").ok_or_else(|| {
         let message = "Bucket POST must contain a field named 'key'.";
         Denied::new(INVALID_ARGUMENT, message).with("ArgumentName", "key")
@@ -84,6 +85,15 @@ fn known(fields: Vec<(String, String)>, filename: &str) -> Vec<(String, String)>
         (name, value)
     };
     fields.into_iter().map(one).collect()
+}
+
+/// Two fields are not called as the headers are that they stand for.
+fn as_header(field: &str) -> &str {
+    match field {
+        "acl" => "x-amz-acl",
+        "tagging" => "x-amz-tagging",
+        other => other,
+    }
 }
 
 /// What is said of the file, as a request with headers would say it.

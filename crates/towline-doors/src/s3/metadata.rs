@@ -12,8 +12,6 @@ use towline_core::upload::About;
 use super::problem::{Denied, INVALID_ARGUMENT};
 
 const PREFIX: &str = "x-amz-meta-";
-/// What a client counts on once it has asked for it, and would not get.
-const FOREIGN: [&str; 2] = ["x-amz-tagging", "x-amz-server-side-encryption-customer-algorithm"];
 
 /// What is kept with the bytes.
 pub(super) fn about(headers: &HeaderMap, key: &Key) -> Result<About, Denied> {
@@ -44,8 +42,7 @@ pub(super) fn check_kept(headers: &HeaderMap) -> Result<(), Denied> {
     if let Some(word) = found {
         return Err(Denied::not_implemented(&format!("Content-Encoding: {}", word.trim())));
     }
-    let asked = FOREIGN.iter().find(|name| headers.contains_key(**name));
-    asked.map_or(Ok(()), |name| Err(Denied::not_implemented(name)))
+    Ok(())
 }
 
 /// Metadata as headers of a reply.

@@ -41,6 +41,13 @@ pub(super) enum Operation {
     Abort(UploadName),
 }
 
+impl Operation {
+    /// Whether it brings what a file will be, or how it is kept.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self, Self::Put(_) | Self::Copy(_) | Self::Create(_) | Self::PutPart(..))
+    }
+}
+
 /// What S3 can do and this is not for. A request that asks for it must not be taken for a plain one.
 const FOREIGN: [&str; 31] = [
     "accelerate",

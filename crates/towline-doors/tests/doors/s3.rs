@@ -3,6 +3,7 @@
 mod anything;
 mod bodies;
 mod denials;
+mod foreign;
 mod forms;
 mod keys;
 mod lists;

@@ -19,7 +19,11 @@ const FIELDS: [(&str, &str); 3] =
 
 /// A form of Ali's with the policy above.
 fn form(s3: &S3, fields: &[(&str, &str)], file: &str) -> String {
-    let signed = ali().form(&CONDITIONS, s3.now(), s3.now().after(Duration::from_mins(1)));
+    form_under(&CONDITIONS, s3, fields, file)
+}
+
+fn form_under(conditions: &[Condition<'_>], s3: &S3, fields: &[(&str, &str)], file: &str) -> String {
+    let signed = ali().form(conditions, s3.now(), s3.now().after(Duration::from_mins(1)));
     let signed = signed.iter().map(|(name, value)| (*name, value.as_str()));
     let mut body = String::new();
     for (name, value) in fields.iter().copied().chain(signed) {
@@ -84,4 +88,21 @@ async fn a_form_that_the_policy_does_not_let_is_refused() {
     let broken = "POST /towline\nhost: h\ncontent-type: multipart/form-data; boundary=b\n\n--b\r\n";
     assert_eq!(code(&s3.talk.say(broken).await), "400 MalformedPOSTRequest");
     assert_eq!(s3.talk.house.store.staged_count(), 0);
+}
+
+#[tokio::test]
+async fn a_form_may_not_ask_for_what_is_not_done() {
+    let s3 = S3::default();
+    for (name, value, told) in [
+        ("tagging", "<Tagging/>", "501 NotImplemented"),
+        ("x-amz-server-side-encryption", "AES256", "501 NotImplemented"),
+        ("x-amz-website-redirect-location", "/b\n", "501 NotImplemented"),
+        ("acl", "everybody", "400 InvalidArgument"),
+        ("acl", "public-read", "201"),
+    ] {
+        let conditions = [&CONDITIONS[..], &[Condition::StartsWith(name, "")]].concat();
+        let fields = [&FIELDS[..], &[(name, value)]].concat();
+        let reply = s3.talk.say(form_under(&conditions, &s3, &fields, "0123")).await;
+        assert_eq!(code(&reply), told, "{name}: {value}");
+    }
 }

@@ -19,6 +19,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use towline_core::digest::Digest;
 use towline_core::engine::Download;
 use towline_core::key::Key;
+use towline_core::policy::Principal;
 use towline_core::store::{ObjectReader, Signer, Validity};
 use towline_core::upload::{Phase, Upload};
 use tracing::Span;
@@ -83,21 +84,31 @@ async fn download(
     (method, headers): (Method, HeaderMap),
 ) -> Result<Response, Refused> {
     let key = Key::parse(&text).map_err(|problem| Refused::field("key", problem.to_string()))?;
+    give(&state, &who, key, (&method, &headers)).await
+}
+
+/// A finished file, as its reader asks for it.
+pub(crate) async fn give(
+    state: &DoorState,
+    who: &Principal,
+    key: Key,
+    (method, headers): (&Method, &HeaderMap),
+) -> Result<Response, Refused> {
     let name = key.file_name().to_owned();
-    let Download { object, upload } = state.engine.read(&who, key.clone()).await?;
+    let Download { object, upload } = state.engine.read(who, key.clone()).await?;
     let current = Current::new(&object.version, object.modified_at);
     let size_bytes = object.size_bytes;
-    let mut response = match current.judge(&headers) {
+    let mut response = match current.judge(headers) {
         Verdict::Failed => return Err(Refused::Precondition),
         Verdict::NotModified => empty(StatusCode::NOT_MODIFIED),
         Verdict::Send => {
-            if method == Method::GET
+            if *method == Method::GET
                 && let Some(signer) = state.engine.signer().await?
             {
-                return Ok(elsewhere(&state, &*signer, &key));
+                return Ok(elsewhere(state, &*signer, &key));
             }
-            let wanted = if current.admits_range(&headers) {
-                range::wanted(&headers, size_bytes)
+            let wanted = if current.admits_range(headers) {
+                range::wanted(headers, size_bytes)
             } else {
                 Wanted::Whole
             };

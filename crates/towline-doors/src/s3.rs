@@ -16,6 +16,7 @@ mod list;
 mod metadata;
 mod multipart;
 mod object;
+mod open;
 mod operation;
 mod policy;
 mod problem;
@@ -112,6 +113,12 @@ async fn serve(state: DoorState, parts: Parts, body: Body) -> Result<Response, D
     let is_ours = bucket == state.settings.s3.bucket;
     if address::is_form(&parts.method, &parts.headers) && is_ours && key.is_none() {
         return form::post(state, &parts.headers, body).await;
+    }
+    if is_ours
+        && let Some(key) = &key
+        && open::is_open(&state, &parts)
+    {
+        return open::read(&state, &parts, key).await;
     }
     let signed = guard::admit(&state, &parts, &query).await?;
     let asked = Asked { method: &parts.method, query: &query, headers: &parts.headers };

@@ -25,7 +25,7 @@ pub(crate) fn is_s3(request: &Request, settings: &DoorSettings) -> bool {
         || (is_form(request.method(), headers) && path == "/" && Address::is_virtual(headers, path, settings))
 }
 
-fn is_signed(headers: &HeaderMap, query: &str) -> bool {
+pub(super) fn is_signed(headers: &HeaderMap, query: &str) -> bool {
     let by_header = headers.get(AUTHORIZATION).is_some_and(|value| {
         let value = value.as_bytes();
         value.starts_with(b"AWS4-") || value.starts_with(b"AWS ")

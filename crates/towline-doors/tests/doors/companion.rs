@@ -88,6 +88,8 @@ async fn the_documents_page_uploads_in_parts() {
     {}
     ");
     assert_eq!(talk.house.store.object(KEY).unwrap(), "0123456789", "what is completed stays");
+    let located = talk.say(format!("GET /towline/{KEY}\nhost: up.test")).await;
+    assert!(located.starts_with("200 OK") && located.ends_with("\n0123456789"), "{located}");
 }
 
 #[tokio::test]

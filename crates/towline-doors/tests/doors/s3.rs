@@ -7,6 +7,7 @@ mod foreign;
 mod forms;
 mod keys;
 mod lists;
+mod open;
 mod uploads;
 mod wholes;
 

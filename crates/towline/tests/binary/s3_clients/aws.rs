@@ -146,7 +146,7 @@ fn a_presigned_url_is_read_by_whoever_has_it_and_by_nobody_who_changes_it() {
         assert_eq!(reply.status, 403, "{tampered}");
         assert!(reply.text().contains("<Code>SignatureDoesNotMatch</Code>"), "{}", reply.text());
     }
-    let unsigned = get("/towline/shared/a%20b.bin");
+    let unsigned = get("/towline/shared/a%20b.bin?acl");
     assert_eq!(unsigned.status, 403);
     assert!(unsigned.text().contains("<Code>AccessDenied</Code>"), "{}", unsigned.text());
     stage.check();

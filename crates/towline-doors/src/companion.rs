@@ -68,6 +68,14 @@ fn refusal(refused: &Refused) -> Response {
     response
 }
 
+/// Whether a path is below one of those that [`add`] makes, whatever is there.
+pub(crate) fn is_below(path: &str) -> bool {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let keyed = path.strip_prefix("t/").and_then(|rest| rest.split_once('/'));
+    let path = keyed.map_or(path, |(_, rest)| rest);
+    path.strip_prefix('/').unwrap_or(path).starts_with("s3/")
+}
+
 /// Adds a route at its own path, behind a base with a slash at its end, and behind a token in the path.
 fn add(router: OpenApiRouter<DoorState>, routes: UtoipaMethodRouter<DoorState>) -> OpenApiRouter<DoorState> {
     let paths: Vec<String> = routes.1.paths.keys().cloned().collect();
@@ -120,6 +128,16 @@ mod tests {
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
         let phrase = response.extensions().get::<ReasonPhrase>().unwrap();
         assert!(phrase.as_bytes().starts_with(b"The store is full"));
+    }
+
+    #[test]
+    fn a_path_is_below_this_door_with_a_token_or_without() {
+        for path in ["/s3/params", "//s3/multipart/x", "/t/token/s3/x", "/t/token//s3/x", "/s3/"] {
+            assert!(is_below(path), "{path}");
+        }
+        for path in ["/s3", "/s3x/a", "/t/s3/a", "/t/a/b/s3/c", "/upload/s3/a", ""] {
+            assert!(!is_below(path), "{path}");
+        }
     }
 
     #[test]

@@ -5,15 +5,18 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::Uri;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::DoorState;
+use crate::companion::{self, Companion};
 use crate::entrance::RequestId;
 use crate::problem;
 use crate::refused::Refused;
+use crate::settings::{DoorKind, DoorSettings};
 
 /// One protocol's dialect.
 pub trait Door: Send + Sync + fmt::Debug {
@@ -57,18 +60,25 @@ pub(crate) async fn speak_for(
     response
 }
 
-/// A no to a request that reached no door.
-pub(crate) fn turn_away(refused: &Refused, id: &RequestId) -> Response {
+/// A no to a request that reached no door. Uppy reads that of its own door only.
+pub(crate) fn turn_away(
+    settings: &DoorSettings,
+    path: &str,
+    (refused, id): (&Refused, &RequestId),
+) -> Response {
     refused.log();
+    if settings.doors.contains(&DoorKind::Companion) && companion::is_below(path) {
+        return Companion.refuse(refused, id);
+    }
     problem::response(refused, id)
 }
 
-pub(crate) async fn no_route(id: RequestId) -> Response {
-    turn_away(&Refused::NoRoute, &id)
+pub(crate) async fn no_route(State(state): State<DoorState>, uri: Uri, id: RequestId) -> Response {
+    turn_away(&state.settings, uri.path(), (&Refused::NoRoute, &id))
 }
 
-pub(crate) async fn wrong_method(id: RequestId) -> Response {
-    turn_away(&Refused::WrongMethod, &id)
+pub(crate) async fn wrong_method(State(state): State<DoorState>, uri: Uri, id: RequestId) -> Response {
+    turn_away(&state.settings, uri.path(), (&Refused::WrongMethod, &id))
 }
 
 /// Adds a route that takes a slash at its end as well.

@@ -98,14 +98,7 @@ async fn answer(state: DoorState, id: RequestId, mut request: Request, next: Nex
     let is_waiting = request.headers().contains_key(EXPECT);
     let may_close = request.version() < Version::HTTP_2;
     let (request, rest) = lend(request);
-    let allowed_bytes = state.settings.target_bytes_max;
-    let target_bytes = request.uri().path().len() + request.uri().query().map_or(0, str::len);
-    let mut response = if target_bytes > allowed_bytes {
-        drop(request);
-        turn_away(&Refused::TargetTooLong { allowed_bytes }, &id)
-    } else {
-        next.run(request).await
-    };
+    let mut response = next.run(request).await;
     line.status = Some(response.status());
     let is_slow = response.status() == StatusCode::REQUEST_TIMEOUT;
     let is_drained = match rest.take_back() {
@@ -120,6 +113,21 @@ async fn answer(state: DoorState, id: RequestId, mut request: Request, next: Nex
     let value = HeaderValue::try_from(id.0).expect("letters, digits and '._-' are a header's");
     response.headers_mut().insert(REQUEST_ID, value);
     response
+}
+
+/// Turns away what is too long to look at. Within the layer of CORS: pages can read why.
+pub(crate) async fn bound(
+    State(state): State<DoorState>,
+    id: RequestId,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (path, query) = (request.uri().path(), request.uri().query());
+    let allowed_bytes = state.settings.target_bytes_max;
+    if path.len() + query.map_or(0, str::len) > allowed_bytes {
+        return turn_away(&state.settings, path, (&Refused::TargetTooLong { allowed_bytes }, &id));
+    }
+    next.run(request).await
 }
 
 /// One request's line in the log, written when its answer is ready or its client is gone.

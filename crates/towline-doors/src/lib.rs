@@ -105,6 +105,7 @@ pub fn router(engine: Engine, settings: DoorSettings, own: Router) -> Router {
         .fallback(door::no_route)
         .method_not_allowed_fallback(door::wrong_method)
         .layer(from_fn_with_state(state.clone(), s3::divert))
+        .layer(from_fn_with_state(state.clone(), entrance::bound))
         .layer(cors)
         .layer(from_fn(cors::answer_uppy))
         .layer(from_fn_with_state(state.clone(), entrance::pass))

@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use towline_core::policy::{Operation, Principal};
-use towline_doors::{Authenticator, DoorSettings, Token};
+use towline_doors::{Authenticator, DoorKind, DoorSettings, Token};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::talk::{SECOND, Talk, unsigned};
@@ -236,6 +236,33 @@ async fn refusals_are_read_by_every_version_of_uppy() {
         let reply = talk.ask(request.as_bytes()).await;
         assert_eq!((reply.status().as_u16(), reason(&reply).as_str()), (status, phrase), "{request}");
     }
+}
+
+#[tokio::test]
+async fn what_does_not_reach_a_handler_is_refused_so_too() {
+    let talk = talk();
+    let long = "x".repeat(9000);
+    assert_snapshot!(talk.say(format!("GET /s3/params?filename={long}\nOrigin: http://localhost")).await, @r#"
+    414 URI Too Long
+    access-control-allow-origin: http://localhost
+    content-type: application/json
+
+    {"message":"The request target is longer than the 8192 bytes allowed","error":"The request target is longer than the 8192 bytes allowed","code":"target-too-long"}
+    "#);
+    for request in [
+        format!("GET //s3/multipart/{SECOND}/batch?key={KEY}&partNumbers={long}"),
+        format!("GET /t/secret/s3/params?filename={long}"),
+        "GET /s3/nothing".to_owned(),
+        "PATCH /t/secret/s3/params".to_owned(),
+    ] {
+        let reply = talk.ask(request.as_bytes()).await;
+        assert!(
+            reply.headers()["content-type"] == "application/json" && !reason(&reply).is_empty(),
+            "{request}"
+        );
+    }
+    let closed = Talk::with(DoorSettings { doors: vec![DoorKind::Session], ..DoorSettings::default() });
+    assert!(closed.say("GET /s3/params").await.contains("/api/errors#no-route"));
 }
 
 #[tokio::test]

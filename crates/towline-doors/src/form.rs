@@ -194,7 +194,8 @@ impl<S: Stream<Item = FrameResult> + Send + Unpin> Form<S> {
         let Some(kept) = self.kept.as_mut().filter(|_| self.head.name.is_some()) else { return Ok(()) };
         kept.bytes += content.len();
         if kept.bytes > FIELDS_BYTES_MAX {
-            return Err(refuse("the form's fields before the file are too long".to_owned()));
+            let problem = "the form's fields before the file are too long: its field must be called";
+            return Err(refuse(format!("{problem} '{}'", self.name)));
         }
         kept.content.extend_from_slice(content);
         Ok(())
@@ -206,7 +207,7 @@ impl<S: Stream<Item = FrameResult> + Send + Unpin> Form<S> {
         let content = std::mem::take(&mut kept.content);
         let Some(name) = self.head.name.take() else { return Ok(()) };
         if kept.fields.len() == FIELDS_MAX {
-            return Err(refuse("the form has too many fields".to_owned()));
+            return Err(refuse(format!("the form has too many fields before '{}'", self.name)));
         }
         // The first two bytes end the blank line before it.
         let text = String::from_utf8_lossy(content.get(2..).unwrap_or_default()).into_owned();
@@ -399,9 +400,11 @@ mod tests {
     fn fields_before_the_file_are_bounded() {
         let head = "\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n";
         let long = format!("--b{head}{}", "y".repeat(2 * FIELDS_BYTES_MAX));
-        assert!(read_open(vec![long.into()]).err().unwrap().contains("too long"));
+        assert!(
+            read_open(vec![long.into()]).err().unwrap().contains("too long: its field must be called 'file'")
+        );
         let many = format!("--b{head}\r\n").repeat(FIELDS_MAX + 2);
-        assert!(read_open(vec![many.into()]).err().unwrap().contains("too many"));
+        assert!(read_open(vec![many.into()]).err().unwrap().contains("too many fields before 'file'"));
     }
 
     #[test]

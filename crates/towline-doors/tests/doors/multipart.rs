@@ -230,6 +230,9 @@ async fn a_whole_file_comes_in_a_form() {
 
     {"detail":"body: the form has no field 'video'","body":["the form has no field 'video'"]}
     "#);
+    let large = form("/api/upload/", "film", "a.webm").replacen("0123456789", &"0".repeat(100_000), 1);
+    let told = "body: the form's fields before the file are too long: its field must be called 'video'";
+    assert!(talk.say(large).await.contains(told));
     assert_snapshot!(talk.say("POST /api/upload/\n\n{}").await, @r#"
     400 Bad Request
     content-type: application/json

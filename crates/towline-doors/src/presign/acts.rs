@@ -17,8 +17,17 @@ pub(super) async fn url(desk: &Desk, request: UrlRequest) -> Result<UrlReply, Re
     let lasts = lifetime("expires_in", request.expires_in)?;
     desk.engine.check_put(&desk.who, &key).await?;
     check_held(desk)?;
+    check_type(request.content_type.as_deref())?;
     let url = desk.links.put_url(&key, request.content_type.as_deref(), desk.validity(lasts));
     Ok(UrlReply { url, key: request.key })
+}
+
+/// What no header can hold could be signed, but not sent.
+fn check_type(content_type: Option<&str>) -> Result<(), Refused> {
+    if content_type.is_some_and(|text| text.chars().any(char::is_control)) {
+        return Err(Refused::field("content_type", "holds a control character"));
+    }
+    Ok(())
 }
 
 pub(super) async fn download(desk: &Desk, request: DownloadRequest) -> Result<UrlReply, Refused> {

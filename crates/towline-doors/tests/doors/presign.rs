@@ -230,6 +230,12 @@ async fn every_wrong_field_is_named() {
         ("POST /uploads/url", r#"{"key":"../a"}"#, "key: it has a '..' segment"),
         ("POST /uploads/url", r#"{"key":".towline/a"}"#, "key: it begins with '.towline/'"),
         ("POST /uploads/multipart/init", r#"{"key":".towline/a/sealed"}"#, "key: it begins with '.towline/'"),
+        (
+            "POST /uploads/url",
+            r#"{"key":"a","content_type":"a/b\r\nx: y"}"#,
+            "content_type: holds a control character",
+        ),
+        ("POST /uploads/url", r#"{"key":"a","content_type":"a\u0000"}"#, "content_type: holds a control"),
         ("POST /uploads/url", r#"{"key":"a","expires_in":0}"#, "expires_in: is not a number of seconds"),
         ("POST /uploads/url", r#"{"key":"a","expires_in":604801}"#, "expires_in: is not a number of seconds"),
         ("GET /uploads/download/a?expires_in=soon", "", "expires_in: must be a whole number"),

@@ -159,6 +159,7 @@ fn permit(signed: &Signed, operation: &Operation) -> Result<(), Denied> {
         | Operation::Get(_)
         | Operation::Put(_)
         | Operation::Copy(_)
+        | Operation::CopyPart(..)
         | Operation::Remove(_)
         | Operation::RemoveNothing
         | Operation::Abort(_) => false,
@@ -187,6 +188,7 @@ impl Visit {
             Operation::RemoveNothing => Ok(bucket::no_content()),
             Operation::Create(key) => Box::pin(self.create(key)).await,
             Operation::PutPart(name, number) => Box::pin(self.put_part(name, number, body)).await,
+            Operation::CopyPart(name, number) => Box::pin(self.copy_part(name, number)).await,
             Operation::ListParts(name) => self.list_parts(name).await,
             Operation::Complete(name) => Box::pin(self.complete(name, body)).await,
             Operation::Abort(name) => Box::pin(self.abort(name)).await,

@@ -231,7 +231,7 @@ fn only(headers: &HeaderMap, name: &'static str) -> HeaderMap {
 }
 
 /// S3 forgets an upload when it ends.
-fn check_takes_parts(upload: &Upload) -> Result<(), Denied> {
+pub(super) fn check_takes_parts(upload: &Upload) -> Result<(), Denied> {
     match &upload.phase {
         Phase::Open | Phase::Disputed | Phase::Sealing => Ok(()),
         Phase::Sealed(_) | Phase::Abandoned(_) => Err(Denied::no_such_upload(&upload.id.to_string())),

@@ -36,6 +36,7 @@ pub(super) enum Operation {
     RemoveNothing,
     Create(Key),
     PutPart(UploadName, u64),
+    CopyPart(UploadName, u64),
     ListParts(UploadName),
     Complete(UploadName),
     Abort(UploadName),
@@ -44,7 +45,10 @@ pub(super) enum Operation {
 impl Operation {
     /// Whether it brings what a file will be, or how it is kept.
     pub(super) fn is_writing(&self) -> bool {
-        matches!(self, Self::Put(_) | Self::Copy(_) | Self::Create(_) | Self::PutPart(..))
+        matches!(
+            self,
+            Self::Put(_) | Self::Copy(_) | Self::Create(_) | Self::PutPart(..) | Self::CopyPart(..)
+        )
     }
 }
 
@@ -176,13 +180,14 @@ impl Asked<'_> {
             Method::GET => Ok(Operation::ListParts(name)),
             Method::POST => Ok(Operation::Complete(name)),
             Method::DELETE => Ok(Operation::Abort(name)),
-            Method::PUT if self.headers.contains_key("x-amz-copy-source") => {
-                Err(Denied::not_implemented("UploadPartCopy"))
-            }
             Method::PUT => {
                 // The engine knows which numbers the upload has; what is no number is none of them.
                 let number = self.query.number("partNumber").map_err(|_| part_number(10_000))?;
-                Ok(Operation::PutPart(name, number.ok_or_else(|| part_number(10_000))?))
+                let number = number.ok_or_else(|| part_number(10_000))?;
+                if self.headers.contains_key("x-amz-copy-source") {
+                    return Ok(Operation::CopyPart(name, number));
+                }
+                Ok(Operation::PutPart(name, number))
             }
             _ => Err(self.wrong_method()),
         }

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{S3, ask, code, completion, eve};
+use super::{S3, ask, between, code, completion, eve};
 use crate::talk::FIRST;
 
 #[tokio::test]
@@ -186,4 +186,36 @@ async fn what_a_client_says_of_the_whole_is_compared_before_it_is_visible() {
     let right = [("x-amz-checksum-crc64nvme", "Ffmx7kz9nB0="), ("x-amz-mp-object-size", "10")];
     let reply = s3.say(complete(&right)).await;
     assert!(reply.contains("<ChecksumCRC64NVME>Ffmx7kz9nB0=</ChecksumCRC64NVME>"), "{reply}");
+}
+
+#[tokio::test]
+async fn parts_are_copied_from_files_of_the_bucket() {
+    let s3 = S3::default();
+    s3.put("whole", "0123456789").await;
+    let id = s3.begin("joined").await;
+    let copy = async |number: &str, headers: &[(&str, &str)]| {
+        let query = [("partNumber", number), ("uploadId", id.as_str())];
+        s3.say(ask("PUT", "/towline/joined").query(&query).headers(headers)).await
+    };
+    let source = ("x-amz-copy-source", "/towline/whole");
+    assert_snapshot!(copy("1", &[source, ("x-amz-copy-source-range", "bytes=5-9")]).await, @r#"
+    200 OK
+    content-type: application/xml
+
+    <?xml version="1.0" encoding="UTF-8"?>
+    <CopyPartResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LastModified>2026-11-21T00:00:00.000Z</LastModified><ETag>&quot;099ebea48ea9666a7da2177267983138&quot;</ETag></CopyPartResult>
+    "#);
+    let whole = copy("2", &[source]).await;
+    for range in ["bytes=5-10", "bytes=6-5", "bytes=-5", "5-6"] {
+        let refused = copy("3", &[source, ("x-amz-copy-source-range", range)]).await;
+        assert_eq!(code(&refused), "400 InvalidArgument", "{range}");
+    }
+    assert_eq!(code(&copy("3", &[("x-amz-copy-source", "towline/none")]).await), "404 NoSuchKey");
+    let listed = s3.say(ask("GET", "/towline/joined").query(&[("uploadId", id.as_str())])).await;
+    assert!(!listed.contains("<PartNumber>3"), "{listed}");
+    let tag = between(&whole, "<ETag>&quot;", "&quot;");
+    let parts = [(1, between(&listed, "<ETag>&quot;", "&quot;")), (2, tag)];
+    let completed = s3.complete(("joined", &id), &parts).await;
+    assert_eq!(code(&completed), "200", "{completed}");
+    assert_eq!(s3.talk.house.store.object("joined").unwrap(), "567890123456789");
 }

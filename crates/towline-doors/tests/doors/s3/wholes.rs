@@ -238,9 +238,6 @@ async fn files_are_copied_within_the_bucket() {
         let copied = ask("PUT", "/towline/c").headers(&headers);
         assert_eq!(s3.code(copied).await, refusal, "{source}");
     }
-    let part = [("uploadId", crate::talk::FIRST), ("partNumber", "1")];
-    let part = ask("PUT", "/towline/c").query(&part).headers(&[("x-amz-copy-source", "towline/c")]);
-    assert_eq!(s3.code(part).await, "501 NotImplemented");
 }
 
 #[tokio::test]

@@ -53,6 +53,19 @@ fn a_stream_of_unknown_length_goes_in() {
 }
 
 #[test]
+fn a_large_file_is_moved_by_copied_parts() {
+    let stage = Stage::new();
+    let file = noise(14, 20_000_000);
+    let path = stage.write("in.bin", &file);
+    stage.aws(&["s3", "cp", text(&path), "s3://towline/here.bin"]);
+    stage.aws(&["s3", "mv", "s3://towline/here.bin", "s3://towline/there/moved.bin"]);
+    stage.assert_arrived("there/moved.bin", &file);
+    let listed = stage.aws(&["s3", "ls", "--recursive", "s3://towline/"]);
+    assert!(listed.contains("there/moved.bin") && !listed.contains("here.bin"), "{listed}");
+    stage.check();
+}
+
+#[test]
 fn ls_shows_files_and_folders_and_all_below() {
     let stage = Stage::new();
     for key in ["a.txt", "docs/b.txt", "docs/deep/c.txt", "docs-old/d.txt"] {

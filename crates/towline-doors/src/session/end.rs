@@ -5,7 +5,7 @@ use axum::response::Response;
 use towline_core::Refusal;
 use towline_core::upload::Phase;
 
-use super::wire::{CancelReply, CompleteReply, ReceiptReply, Status};
+use super::wire::{CancelReply, CompleteReply, ReceiptReply, Status, location};
 use crate::DoorState;
 use crate::auth::Caller;
 use crate::json::{UploadPath, reply};
@@ -29,9 +29,9 @@ pub(super) async fn complete(
     Ok(reply(&CompleteReply {
         session_id: id.to_string(),
         status: Status::Completed,
-        file_path: receipt.location.clone(),
+        file_path: location(&state, &upload, receipt),
         message: "Upload completed successfully",
-        receipt: ReceiptReply::new(&upload, receipt),
+        receipt: ReceiptReply::new(&state, &upload, receipt),
     }))
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn status(
     let upload = state.engine.status(&who, id).await?;
     let completed_parts = completed_parts(&state.engine, &who, &upload).await?;
     let receipt = match &upload.phase {
-        Phase::Sealed(receipt) => Some(ReceiptReply::new(&upload, receipt)),
+        Phase::Sealed(receipt) => Some(ReceiptReply::new(&state, &upload, receipt)),
         Phase::Open | Phase::Disputed | Phase::Sealing | Phase::Abandoned(_) => None,
     };
     let status = Status::of(&upload.phase);

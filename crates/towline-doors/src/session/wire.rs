@@ -10,6 +10,7 @@ use towline_core::receipt::{Receipt, Voucher};
 use towline_core::upload::{Part, Phase, PhaseName, Progress, Upload};
 use utoipa::ToSchema;
 
+use crate::DoorState;
 use crate::moment::rfc3339;
 
 /// A file that is to be uploaded.
@@ -361,8 +362,18 @@ impl EventData {
     }
 }
 
+/// Where the file is for this caller: clients that must not see the store are told of the download here.
+pub(super) fn location(state: &DoorState, upload: &Upload, receipt: &Receipt) -> String {
+    let is_elsewhere = receipt.location.contains("://");
+    if !is_elsewhere || state.engine.is_direct() {
+        return receipt.location.clone();
+    }
+    let base = state.settings.public_url.as_deref().unwrap_or("");
+    format!("{base}/download/{}", towline_sigv4::encode_path(upload.key.as_str()))
+}
+
 impl ReceiptReply {
-    pub(super) fn new(upload: &Upload, receipt: &Receipt) -> Self {
+    pub(super) fn new(state: &DoorState, upload: &Upload, receipt: &Receipt) -> Self {
         Self {
             key: upload.key.to_string(),
             size_bytes: receipt.size_bytes,
@@ -376,7 +387,7 @@ impl ReceiptReply {
                 .verified
                 .as_ref()
                 .map(|digest| Verified { algorithm: digest.algorithm().name(), value: digest.to_hex() }),
-            location: receipt.location.clone(),
+            location: location(state, upload, receipt),
             sealed_at: rfc3339(receipt.sealed_at),
         }
     }

@@ -29,6 +29,12 @@ fn the_flow_of_document_004_ends_in_the_bucket_across_a_kill() {
         let done = upload.complete(&front.server).ok();
         assert_eq!(upload.complete(&front.server).ok(), done);
         assert_eq!(done["receipt"]["verified"]["value"], sha256(&file));
+        let here = json!("/download/films/holiday%20%F0%9F%8E%AC.mp4");
+        assert_eq!(
+            (&done["file_path"], &done["receipt"]["location"]),
+            (&here, &here),
+            "not where the store is"
+        );
         bucket.assert_holds("films/holiday 🎬.mp4", &file);
         assert_same(&front.get("films/holiday%20%F0%9F%8E%AC.mp4"), &file);
         assert_eq!(bucket.uploads_under_way(), 0);

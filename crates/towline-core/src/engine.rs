@@ -52,6 +52,9 @@ use finish::Sealing;
 /// How often an operation begins again because another node claimed the upload meanwhile.
 const TRIES_MAX: usize = 3;
 
+/// How many parts are read from the catalog at once.
+const PAGE: usize = 1000;
+
 /// How many seals read a whole file at once: more would only take the disk from each other.
 const VERIFYING_MAX: usize = 2;
 

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::put_part::check_size;
-use super::{Engine, Room};
+use super::{Engine, PAGE, Room};
 use crate::error::{Error, Refusal};
 use crate::key::Key;
 use crate::policy::{Existing, Operation, Principal, Transfer};
 use crate::store::{Direct, Mark, Signer};
 use crate::upload::{Part, Upload, UploadId};
 
-/// How many parts are read from the catalog at once.
-const PAGE: usize = 1000;
 /// How many facts are on their way at once: the catalog writes them together.
 const RECORDING_MAX: usize = 64;
 

@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use super::create::key_blocked;
 use super::listed::Claimed;
 use super::tally::Count;
-use super::{Engine, Room, TRIES_MAX, refuse_full};
+use super::{Engine, PAGE, Room, TRIES_MAX, refuse_full};
 use crate::catalog::{Fact, Recorded};
 use crate::crc64::Joined;
 use crate::digest::{Algorithm, Digest, Digester};
@@ -25,8 +25,6 @@ pub(super) type Sealing = Shared<BoxFuture<'static, Result<Upload, Error>>>;
 
 /// How many missing parts a refusal names.
 const MISSING_NAMED_MAX: usize = 100;
-/// How many parts are read from the catalog at once.
-const PAGE: usize = 1000;
 impl Engine {
     /// Seals an upload and returns it with its receipt; an upload that is sealed already is returned as it is.
     pub async fn finish(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {

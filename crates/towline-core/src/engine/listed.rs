@@ -64,9 +64,7 @@ impl Room {
             if self.record(upload, lost).await? == Recorded::Stale {
                 return Ok(());
             }
-            if let Err(fault) = self.store.drop_part(&upload.place, part.number, &part.mark).await {
-                self.tally.note_ignored(&fault);
-            }
+            self.drop_unrecorded(upload, &part).await;
         }
         Ok(())
     }

@@ -8,10 +8,10 @@ use crate::policy::{Operation, Principal};
 use crate::store::Object;
 use crate::upload::{Part, Phase, PhaseName, Upload, UploadId};
 
-/// The most uploads or parts that one look returns.
-const PAGE_MAX: usize = 1000;
+/// The most uploads, parts or objects that one look returns.
+pub(super) const PAGE_MAX: usize = 1000;
 /// How many uploads of one key are looked through for the one that became the object.
-const SAME_KEY_MAX: usize = 100;
+pub(super) const SAME_KEY_MAX: usize = 100;
 
 /// Which uploads to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Finished files as a caller sees them: listing and removing.
 
-use super::look::is_version;
+use super::look::{PAGE_MAX, SAME_KEY_MAX, is_version};
 use super::{Engine, Room};
 use crate::catalog::Filter;
 use crate::error::{Error, Refusal};
@@ -8,11 +8,6 @@ use crate::key::Key;
 use crate::policy::{Operation, Principal};
 use crate::store::Listed;
 use crate::upload::{Phase, PhaseName};
-
-/// The most objects that one look returns.
-const PAGE_MAX: usize = 1000;
-/// How many uploads of one key are looked through for the one that became the object.
-const SAME_KEY_MAX: usize = 100;
 
 /// A finished file in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -198,7 +198,7 @@ impl Room {
     }
 
     /// Removes what a landing left that no fact remembers; what stays goes with the place.
-    async fn drop_unrecorded(&self, upload: &Upload, part: &Part) {
+    pub(super) async fn drop_unrecorded(&self, upload: &Upload, part: &Part) {
         if let Err(fault) = self.store.drop_part(&upload.place, part.number, &part.mark).await {
             self.tally.note_ignored(&fault);
         }

@@ -37,6 +37,7 @@ use tracing::Span;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::DoorState;
+use crate::desk::quoted;
 use crate::door::{Door, speak_for};
 use crate::entrance::RequestId;
 use crate::refused::Refused;
@@ -225,9 +226,4 @@ fn document(text: String) -> Response {
     let kind = HeaderValue::from_static("application/xml");
     response.headers_mut().insert(axum::http::header::CONTENT_TYPE, kind);
     response
-}
-
-/// The tag of a content as it stands in `ETag`.
-fn quoted(tag: &str) -> String {
-    format!("\"{tag}\"")
 }

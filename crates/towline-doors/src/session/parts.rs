@@ -135,8 +135,7 @@ pub(super) async fn register(
     if request.parts.len() as u64 > URLS_MAX {
         return Err(Refused::field("parts", format!("are more than the {URLS_MAX} taken at once")));
     }
-    // Asks the store, and records what is news.
-    let upload = state.engine.status(&who, id).await?;
+    state.engine.head(&who, id).await?;
     if !state.engine.is_direct() {
         return Err(Refused::NotDirect);
     }
@@ -148,6 +147,8 @@ pub(super) async fn register(
         after = last.number;
         landed.extend(page.iter().map(|part| (u64::from(part.number), state.engine.part_tag(part))));
     }
+    // The first page asked the store, and recorded what was news.
+    let upload = state.engine.head(&who, id).await?;
     let is_there = |sent: &&SentPart| {
         let tag = landed.get(&sent.part_number);
         tag.is_some_and(|tag| sent.etag.as_ref().is_none_or(|etag| etag.trim_matches('"') == tag))

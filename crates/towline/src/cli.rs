@@ -1,4 +1,9 @@
-//! The command line: one definition for parsing, help, completions and manual pages.
+//! The command line: one definition for parsing, help, completions and manual pages. What a client asks for is in the
+//! files beside this one.
+
+mod bench;
+mod chaos;
+mod client;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -8,6 +13,10 @@ use towline_doors::OriginPattern;
 
 use crate::config::{FolderFlags, ServerFlags};
 use crate::exit::Exit;
+
+pub(crate) use bench::Bench;
+pub(crate) use chaos::Chaos;
+pub(crate) use client::Put;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +53,12 @@ pub(crate) enum Command {
     /// Serve uploads and downloads
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServerFlags),
+    /// Upload files, over lines that break, to a server or straight to S3
+    Put(Put),
+    /// Measure how part size and parallel parts change an upload to a server
+    Bench(Bench),
+    /// Be a bad line between a client and a server: slow, far away, and broken now and then
+    Chaos(Chaos),
     /// Show the uploads of a data folder; works beside a running server
     Ls(Ls),
     /// Give up what expired and clear away what is left behind, while no server runs

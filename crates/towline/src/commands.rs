@@ -1,10 +1,13 @@
 //! What each command does.
 
+mod bench;
+mod chaos;
 mod config;
 mod doctor;
 mod keys;
 mod ls;
 mod paper;
+mod put;
 mod serve;
 mod sweep;
 mod token;
@@ -21,6 +24,9 @@ use crate::wiring;
 pub(crate) fn run(command: Command) -> Result<Exit, Complaint> {
     match command {
         Command::Serve(settings) => serve::run(settings),
+        Command::Put(put) => put::run(put),
+        Command::Bench(bench) => bench::run(bench),
+        Command::Chaos(chaos) => chaos::run(chaos),
         Command::Ls(ls) => ls::run(ls),
         Command::Sweep(sweep) => sweep::run(sweep),
         Command::Config(config) => config::run(config),

@@ -6,17 +6,30 @@ use serde_json::Value;
 
 use super::Finding;
 
-const CRATES: [&str; 6] =
-    ["towline", "towline-backends", "towline-core", "towline-doors", "towline-sigv4", "xtask"];
-const EDGES: [(&str, &str); 8] = [
+const CRATES: [&str; 8] = [
+    "towline",
+    "towline-backends",
+    "towline-client",
+    "towline-core",
+    "towline-doors",
+    "towline-s3",
+    "towline-sigv4",
+    "xtask",
+];
+const EDGES: [(&str, &str); 13] = [
     ("towline", "towline-backends"),
+    ("towline", "towline-client"),
     ("towline", "towline-core"),
     ("towline", "towline-doors"),
     ("towline", "towline-sigv4"),
     ("towline-backends", "towline-core"),
+    ("towline-backends", "towline-s3"),
     ("towline-backends", "towline-sigv4"),
+    ("towline-client", "towline-core"),
+    ("towline-client", "towline-s3"),
     ("towline-doors", "towline-core"),
     ("towline-doors", "towline-sigv4"),
+    ("towline-s3", "towline-core"),
 ];
 /// Tests may use its doubles, its contracts and its stories.
 const OPEN_TO_TESTS: &str = "towline-core";

@@ -11,18 +11,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use http::{HeaderMap, Method, Request, Response};
 use http_body::Frame;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use towline_core::clock::{Clock, Timestamp};
 use towline_core::error::{Fault, FaultKind};
+use towline_s3::wire::{Body, Line, Wire, whole};
 use towline_sigv4::{Moment, Payload, Signer, Target};
 
 use super::address::Address;
@@ -36,12 +32,6 @@ const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const BODY_BYTES_PER_S_MIN: u64 = 128 * 1024;
 /// How many requests may be under way beside those that carry parts.
 const REQUESTS_BESIDE: usize = 64;
-/// Connections that nobody uses are closed after this.
-const IDLE: Duration = Duration::from_secs(20);
-
-pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
-pub(super) type Wire = Pool<HttpsConnector<HttpConnector>, Body>;
-
 /// What a request carries. It can be had again for another try.
 #[derive(Clone)]
 pub(super) enum Content {
@@ -78,10 +68,6 @@ impl Content {
             }
         }
     }
-}
-
-pub(super) fn whole(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// One request, but for its signature.
@@ -338,32 +324,11 @@ fn jitter(pause: Duration, tries: u32) -> Duration {
 }
 
 fn wire(settings: &S3Settings, address: &Address) -> Result<Wire, Fault> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(settings.patience.connect));
-    let tls = match HttpsConnectorBuilder::new().with_native_roots() {
-        Ok(tls) => tls,
-        // A machine without certificates can still speak to a server beside it.
-        Err(_) if address.origin.as_str().starts_with("http://") => {
-            let none = rustls::RootCertStore::empty();
-            let config = rustls::ClientConfig::builder().with_root_certificates(none).with_no_client_auth();
-            HttpsConnectorBuilder::new().with_tls_config(config)
-        }
-        Err(error) => {
-            return Err(Fault::new(
-                FaultKind::Internal,
-                "reading the system's certificates (ca-certificates)",
-                error,
-            ));
-        }
-    };
-    let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
-    Ok(Pool::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(settings.relay_slots.max(8))
-        .build(connector))
+    towline_s3::wire::connect(Line {
+        connect: settings.patience.connect,
+        idle_max: settings.relay_slots.max(8),
+        is_plain: address.origin.as_str().starts_with("http://"),
+    })
 }
 
 /// The status, headers and body of a small exchange that is not S3's: the chain of credentials has its own servers.

@@ -15,10 +15,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use towline_core::clock::Timestamp;
 use towline_core::error::{Fault, FaultKind};
+use towline_s3::wire::Wire;
 use towline_sigv4::{Credentials, Secret, Signer};
 
 use super::S3Settings;
-use super::client::{Wire, ask};
+use super::client::ask;
 
 /// Lent credentials are renewed when they hold for less than this: longer than any request takes.
 const RENEW: Duration = Duration::from_mins(5);

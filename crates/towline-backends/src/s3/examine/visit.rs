@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use thiserror::Error;
 use tokio::time::timeout;
+use towline_s3::wire::Body;
 
 use super::element::Element;
-use crate::s3::client::{Body, Call, Client, gather};
+use crate::s3::client::{Call, Client, gather};
 use crate::s3::problem::Problem;
 
 /// How much of a server's words is kept.

@@ -1,0 +1,1 @@
+//! What is uploaded: a file, or a stream whose end nobody knows yet.

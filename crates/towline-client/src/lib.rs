@@ -5,6 +5,9 @@
 //! signal: those belong to the program around it.
 
 pub mod event;
+pub mod fingerprint;
+pub mod journal;
+mod publish;
 pub mod remote;
 pub mod source;
 pub mod trouble;

@@ -17,25 +17,55 @@ pub struct FileNumber(pub usize);
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// There is an upload (or a download): new, or found again. Without a ticket it goes in one request.
-    Began { ticket: Option<&'a Ticket>, total_bytes: Option<u64>, part_bytes: u64, is_resumed: bool },
+    Began {
+        ticket: Option<&'a Ticket>,
+        total_bytes: Option<u64>,
+        part_bytes: u64,
+        is_resumed: bool,
+    },
     /// So many bytes that the other end claims to have were compared with those here.
-    Compared { bytes: u64 },
+    Compared {
+        bytes: u64,
+    },
     /// So many bytes are there already, and equal: they are not sent again.
-    Kept { bytes: u64, parts: u32 },
+    Kept {
+        bytes: u64,
+        parts: u32,
+    },
     /// Handed to the line.
-    Sent { bytes: u64 },
+    Sent {
+        bytes: u64,
+    },
     /// Handed to the line before, and lost: it will be sent again.
-    Lost { bytes: u64 },
+    Lost {
+        bytes: u64,
+    },
     /// A part has landed.
-    Landed { number: u32, size_bytes: u64 },
+    Landed {
+        number: u32,
+        size_bytes: u64,
+    },
     /// A part failed and waits for another try.
-    Retrying { number: u32, tries: u32, wait: Duration, why: &'a str },
+    Retrying {
+        number: u32,
+        tries: u32,
+        wait: Duration,
+        why: &'a str,
+    },
     /// How many parts may be under way at once, from now on.
-    Workers { count: usize },
+    Workers {
+        count: usize,
+    },
     /// All parts are there; the other end makes the file visible.
     Finishing,
+    /// Worth knowing, and no failure.
+    Note {
+        what: &'a str,
+    },
     Done(&'a Report),
-    Failed { why: &'a str },
+    Failed {
+        why: &'a str,
+    },
 }
 
 /// How a file got up.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod fingerprint;
 pub mod journal;
 mod publish;
+pub mod put;
 pub mod remote;
 pub mod source;
 pub mod trouble;

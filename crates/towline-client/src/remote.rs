@@ -204,7 +204,8 @@ pub trait Remote: Shelf {
     /// Says how large the file is, of an upload that began without knowing; before its last part, which may be short.
     async fn declare(&self, upload: &Upload, total_bytes: u64) -> Result<(), Trouble>;
 
-    /// Makes the file visible. Again, the answer is the same.
+    /// Makes the file visible. Again, the answer is the same. [`Trouble::Gone`] where parts are missing or are others: who
+    /// looks again sees which.
     async fn finish(&self, upload: &Upload, parts: &[Landed], whole: Whole) -> Result<Receipt, Trouble>;
 
     /// Gives an upload up. Again, or of one that is gone, is fine.

@@ -1,0 +1,120 @@
+//! A stream: it is read once, nobody knows where it ends, and what is under way of it is kept in memory.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use towline_core::digest::Algorithm;
+
+use super::Failure;
+use super::compare::{Kept, is_same, with_crc64};
+use super::run::Run;
+use crate::event::Report;
+use crate::remote::{Landed, Slot, State, Upload};
+use crate::source::{Piece, StreamSource};
+use crate::trouble::Trouble;
+
+/// How much of a stream is in memory at once, at most; a single part may be more.
+const MEMORY_BYTES: u64 = 128 * 1024 * 1024;
+
+impl Run<'_> {
+    /// One that is sent again from its beginning is compared with what is there as it comes.
+    pub(super) async fn send_stream(&self, mut stream: StreamSource) -> Result<Report, Failure> {
+        let upload = match Box::pin(self.find_by_ticket()).await? {
+            Some(State::Open(upload)) => *upload,
+            Some(State::Sealed(_)) => {
+                // Nobody knows of a stream whether it is the same before it was read: it is sent again.
+                self.forget();
+                self.put.remote.begin(&self.order).await?
+            }
+            Some(State::Gone) | None => self.put.remote.begin(&self.order).await?,
+        };
+        self.remember(&upload, None);
+        self.began(&upload, &Kept::new());
+        let (landed, total_bytes) = Box::pin(self.send_pieces(&mut stream, &upload)).await?;
+        Ok(Box::pin(self.finish(&upload, &landed, total_bytes)).await?)
+    }
+
+    async fn send_pieces(&self, stream: &mut StreamSource, upload: &Upload) -> Result<(Kept, u64), Failure> {
+        let at_once = usize::try_from(MEMORY_BYTES / upload.part_bytes).unwrap_or(usize::MAX).max(1);
+        let mut claimed: BTreeMap<u32, Landed> =
+            upload.landed.iter().map(|part| (part.number, part.clone())).collect();
+        let (mut landed, mut total_bytes) = (Kept::new(), 0);
+        let mut under_way = FuturesUnordered::new();
+        for number in 1_u32.. {
+            while under_way.len() >= at_once {
+                take(&mut landed, under_way.next().await)?;
+            }
+            let mut turn = Box::pin(self.put.pace.turn());
+            let turn = loop {
+                tokio::select! {
+                    turn = &mut turn => break turn,
+                    Some(sent) = under_way.next() => take(&mut landed, Some(sent))?,
+                }
+            };
+            let Some(piece) = self.next(stream, upload, &mut landed, &mut under_way).await? else { break };
+            let size_bytes = piece.size_bytes();
+            let slot = Slot { number, offset_bytes: total_bytes, size_bytes };
+            total_bytes += size_bytes;
+            let is_last = size_bytes < upload.part_bytes;
+            if is_last {
+                self.put.remote.declare(upload, total_bytes).await?;
+            }
+            if let Some(part) = claimed.remove(&number).and_then(|part| same(part, &piece)) {
+                self.keep(std::iter::once(&part));
+                landed.insert(number, part);
+            } else {
+                under_way.push(async move {
+                    let _turn = turn;
+                    Box::pin(self.send_part(upload, slot, || piece.frames())).await
+                });
+            }
+            if is_last {
+                break;
+            }
+        }
+        while let Some(sent) = under_way.next().await {
+            take(&mut landed, Some(sent))?;
+        }
+        if !claimed.is_empty() {
+            self.put.remote.abort(&upload.ticket).await?;
+            self.forget();
+            let what = "an unfinished upload of this key was of a longer stream; it is given up now";
+            return Err(Trouble::refused(what).hint("send the stream again").into());
+        }
+        if total_bytes.is_multiple_of(upload.part_bytes) {
+            self.put.remote.declare(upload, total_bytes).await?;
+        }
+        Ok((landed, total_bytes))
+    }
+
+    /// Reads on while parts are under way: a slow stream does not stop them.
+    async fn next(
+        &self,
+        stream: &mut StreamSource,
+        upload: &Upload,
+        landed: &mut Kept,
+        under_way: &mut FuturesUnordered<impl Future<Output = Result<Landed, Trouble>>>,
+    ) -> Result<Option<Piece>, Failure> {
+        let mut read = Box::pin(stream.next(upload.part_bytes));
+        loop {
+            tokio::select! {
+                piece = &mut read => return Ok(piece?),
+                Some(sent) = under_way.next() => take(landed, Some(sent))?,
+            }
+        }
+    }
+}
+
+fn take(landed: &mut Kept, sent: Option<Result<Landed, Trouble>>) -> Result<(), Failure> {
+    if let Some(part) = sent.transpose()? {
+        landed.insert(part.number, part);
+    }
+    Ok(())
+}
+
+/// The part that landed earlier, where it is this piece.
+fn same(part: Landed, piece: &Piece) -> Option<Landed> {
+    let computed = piece.computed(part.crc64.is_none().then_some(Algorithm::Md5));
+    is_same(&part, &computed).then(|| with_crc64(part, &computed))
+}

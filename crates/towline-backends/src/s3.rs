@@ -2,13 +2,12 @@
 //! what S3 cannot do (read parts before they are a whole, keep the beginning of a part) happens in a corner of the
 //! bucket that no client can name.
 //!
-//! Requests, their signatures, retries and time-outs live in `client.rs`; what came of a completion that nobody
+//! Requests, their signatures, retries and time-outs live in `towline-s3`; what came of a completion that nobody
 //! was told about, in `seal.rs`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
@@ -22,35 +21,29 @@ use towline_core::store::{
     Signer, Spot, Store,
 };
 use towline_core::upload::{About, Part, Tail, UploadId};
+use towline_s3::multipart::{Check, Multipart, begin, head, remove};
+use towline_s3::{BucketSettings, Call, Client, Problem};
 
-use self::client::{Call, Client};
 use self::direct::S3Signer;
-use self::multipart::{Check, Multipart, begin, head, remove};
 use self::place::{Room, tail_object};
-use self::problem::Problem;
 use self::spill::Spill;
 use self::writer::S3Writer;
 
-mod address;
-mod client;
-mod credentials;
+mod corner;
 mod direct;
 pub mod examine;
 mod headers;
 mod listing;
-mod multipart;
 mod place;
 mod probe;
-mod problem;
 mod reader;
 mod seal;
 mod spill;
 mod staged;
 mod writer;
-mod xml;
 
-pub use self::credentials::{S3Credentials, Surroundings};
 pub use self::spill::Waiting;
+pub use towline_s3::{Patience, S3Credentials, Surroundings};
 
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
@@ -101,34 +94,6 @@ pub enum Encryption {
     Kms { key_id: Option<String> },
 }
 
-/// How long to wait, and how often to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    pub connect: Duration,
-    /// Until an answer begins, and between two pieces of it.
-    pub reply: Duration,
-    /// The same of what takes a server long: completing and copying.
-    pub slow_reply: Duration,
-    /// All tries of one request together, beside the time that its bytes need.
-    pub total: Duration,
-    pub tries: u32,
-    /// The longest wait before the second try; it doubles from try to try.
-    pub pause: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            reply: Duration::from_secs(30),
-            slow_reply: Duration::from_mins(5),
-            total: Duration::from_mins(2),
-            tries: 5,
-            pause: Duration::from_millis(200),
-        }
-    }
-}
-
 impl S3Settings {
     /// A bucket with the usual settings, and credentials of AWS's chain without an environment.
     pub fn new(bucket: &str, region: &str) -> Self {
@@ -151,6 +116,19 @@ impl S3Settings {
             owns_bucket: false,
             copy_bytes_max: PART_BYTES_MAX,
             patience: Patience::default(),
+        }
+    }
+
+    fn connection(&self) -> BucketSettings {
+        BucketSettings {
+            bucket: self.bucket.clone(),
+            region: self.region.clone(),
+            endpoint: self.endpoint.clone(),
+            path_style: self.path_style,
+            credentials: self.credentials.clone(),
+            prefix: self.prefix.clone(),
+            bodies_max: self.relay_slots,
+            patience: self.patience,
         }
     }
 }
@@ -189,7 +167,7 @@ impl fmt::Debug for S3Store {
 impl S3Store {
     /// Reaches the bucket and finds out what its server can do.
     pub async fn open(settings: S3Settings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let client = Arc::new(Client::new(&settings, clock)?);
+        let client = Arc::new(Client::new(&settings.connection(), clock)?);
         let probe::Abilities { check, has_conditions } = Box::pin(probe::probe(&client, &settings)).await?;
         let slots = Semaphore::new(settings.relay_slots.max(1));
         let spill = Arc::new(Spill::new(settings.spill_folder.clone(), settings.spill_memory_bytes));
@@ -210,7 +188,7 @@ impl S3Store {
             let s3_id = begin(&store.client, &place::whole(address, id), headers).await?;
             return Ok(Room::Staged { s3_id, id });
         }
-        let name = address.name(key);
+        let name = address.name(key.as_str());
         let headers = said.chain(headers::of_keyed(&store.settings));
         let s3_id = begin(&store.client, &name, headers).await?;
         Ok(Room::Keyed { s3_id, name })
@@ -322,13 +300,13 @@ impl Store for S3Store {
     }
 
     async fn has(&self, key: &Key) -> Result<bool, Fault> {
-        let name = self.0.client.address.name(key);
+        let name = self.0.client.address.name(key.as_str());
         let found = head(&self.0.client, &name).await;
         Ok(found.map_err(|problem| problem.fault("looking for an object"))?.is_some())
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Object>, Fault> {
-        Box::pin(reader::open(&self.0.client, &self.0.client.address.name(key))).await
+        Box::pin(reader::open(&self.0.client, &self.0.client.address.name(key.as_str()))).await
     }
 
     async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, Fault> {
@@ -336,7 +314,7 @@ impl Store for S3Store {
     }
 
     async fn remove(&self, key: &Key) -> Result<(), Fault> {
-        let name = self.0.client.address.name(key);
+        let name = self.0.client.address.name(key.as_str());
         remove(&self.0.client, &name).await.map_err(|problem| problem.fault("removing an object"))
     }
 

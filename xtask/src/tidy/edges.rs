@@ -16,7 +16,7 @@ const CRATES: [&str; 8] = [
     "towline-sigv4",
     "xtask",
 ];
-const EDGES: [(&str, &str); 13] = [
+const EDGES: [(&str, &str); 14] = [
     ("towline", "towline-backends"),
     ("towline", "towline-client"),
     ("towline", "towline-core"),
@@ -30,6 +30,7 @@ const EDGES: [(&str, &str); 13] = [
     ("towline-doors", "towline-core"),
     ("towline-doors", "towline-sigv4"),
     ("towline-s3", "towline-core"),
+    ("towline-s3", "towline-sigv4"),
 ];
 /// Tests may use its doubles, its contracts and its stories.
 const OPEN_TO_TESTS: &str = "towline-core";

@@ -6,10 +6,10 @@ use http::Method;
 use towline_core::key::Key;
 use towline_core::store::{Form, Signer, Validity};
 use towline_core::upload::{About, Upload};
+use towline_s3::Address;
+use towline_s3::client::moment;
 use towline_sigv4::{Condition, Target};
 
-use super::address::Address;
-use super::client::moment;
 use super::place::Room;
 
 /// Signs with the credentials of the moment it was made at.
@@ -51,16 +51,16 @@ impl Signer for S3Signer {
 
     fn put_url(&self, key: &Key, content_type: Option<&str>, validity: Validity) -> String {
         let headers = content_type.map(|content_type| ("content-type", content_type));
-        self.presign((&Method::PUT, &self.address.name(key)), &[], headers.as_slice(), validity)
+        self.presign((&Method::PUT, &self.address.name(key.as_str())), &[], headers.as_slice(), validity)
     }
 
     fn get_url(&self, key: &Key, disposition: Option<&str>, validity: Validity) -> String {
         let query = disposition.map(|disposition| ("response-content-disposition", disposition));
-        self.presign((&Method::GET, &self.address.name(key)), query.as_slice(), &[], validity)
+        self.presign((&Method::GET, &self.address.name(key.as_str())), query.as_slice(), &[], validity)
     }
 
     fn form(&self, key: &Key, about: &About, size_bytes_max: u64, validity: Validity) -> Form {
-        let name = self.address.name(key);
+        let name = self.address.name(key.as_str());
         let mut fields =
             vec![("key".to_owned(), name), ("success_action_status".to_owned(), "201".to_owned())];
         fields.extend(super::headers::about(about).into_iter().map(|(name, value)| match name.as_str() {
@@ -79,7 +79,7 @@ impl Signer for S3Signer {
     }
 
     fn location(&self, key: &Key) -> String {
-        self.address.url(&self.address.name(key))
+        self.address.url(&self.address.name(key.as_str()))
     }
 
     fn bucket(&self) -> &str {

@@ -20,10 +20,10 @@ use tokio::time::Instant;
 use towline_core::clock::{Clock, Timestamp};
 use towline_core::digest::{Algorithm, Digester};
 use towline_core::error::Fault;
+use towline_s3::multipart::Check;
+use towline_s3::{Call, Client, Content, xml};
 
-use super::client::{Call, Client, Content};
-use super::multipart::Check;
-use super::{Patience, S3Settings, probe, xml};
+use super::{Patience, S3Settings, corner, probe};
 use visit::{Answer, visit};
 
 pub use cors::{Cors, Gap, METHODS};
@@ -93,7 +93,7 @@ impl Examiner {
     pub fn new(settings: S3Settings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         // The probe tries conditions only for those who need them.
         let settings = S3Settings { patience: PATIENCE, refuses_existing: true, ..settings };
-        Ok(Self { client: Client::new(&settings, clock)?, settings })
+        Ok(Self { client: Client::new(&settings.connection(), clock)?, settings })
     }
 
     /// Where the bucket is, as a person would look for it.
@@ -221,7 +221,7 @@ impl Examiner {
 
     /// The name of an object of our own that nobody else has.
     fn name(&self) -> String {
-        format!("{}doctor-{:016x}", self.client.address.own(), fastrand::u64(..))
+        format!("{}doctor-{:016x}", corner::own(&self.client.address), fastrand::u64(..))
     }
 
     async fn rules(&self, which: &'static str, none: &str) -> Result<Option<Answer>, Trouble> {

@@ -2,42 +2,22 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::Method;
 use towline_core::clock::Timestamp;
 use towline_core::error::Fault;
 use towline_core::receipt::Voucher;
 use towline_core::store::{Holder, Listed, Mark, Place};
 use towline_core::upload::{Part, UploadId};
+use towline_s3::listing::{PAGE, next, page, uploads};
+use towline_s3::multipart::{Multipart, crc64_of, head, remove, tag_of};
+use towline_s3::tag::bare;
+use towline_s3::{Client, Problem, xml};
 
-use super::Inner;
-use super::client::{Call, Client};
-use super::multipart::{Multipart, crc64_of, head, remove, tag_of};
-use super::place::{Room, bare};
-use super::problem::Problem;
+use super::place::Room;
 use super::writer::PLACE_HEADER;
-use super::xml;
+use super::{Inner, corner};
 
-/// S3's largest page.
-const PAGE: usize = 1000;
 /// Sorts after every name in a folder of ours.
 const AFTER_ALL: char = '\u{10ffff}';
-
-/// Objects whose names begin with `prefix` and come after `after`, in order; no more than a page.
-async fn page(client: &Client, prefix: &str, after: &str, limit: usize) -> Result<xml::Objects, Problem> {
-    let mut call = Call::new(Method::GET, client.address.bucket_path())
-        .query("list-type", "2")
-        .query("encoding-type", "url")
-        .query("prefix", prefix)
-        .query("max-keys", limit.min(PAGE).to_string());
-    if !after.is_empty() {
-        call = call.query("start-after", after);
-    }
-    let mut objects: xml::Objects = xml::read(&client.send(call).await?.body)?;
-    for object in &mut objects.objects {
-        object.key = xml::decode(&object.key).ok_or_else(|| Problem::garbled("a name that is no text"))?;
-    }
-    Ok(objects)
-}
 
 pub(super) async fn list(
     store: &Inner,
@@ -46,8 +26,8 @@ pub(super) async fn list(
     limit: usize,
 ) -> Result<Vec<Listed>, Fault> {
     let address = &store.client.address;
-    let (prefix, own) = (address.before(prefix), address.own());
-    let mut after = if after.is_empty() { String::new() } else { address.before(after) };
+    let (prefix, own) = (address.name(prefix), corner::own(address));
+    let mut after = if after.is_empty() { String::new() } else { address.name(after) };
     let mut listed: Vec<Listed> = Vec::new();
     while listed.len() < limit {
         let found = page(&store.client, &prefix, &after, limit - listed.len()).await;
@@ -58,7 +38,7 @@ pub(super) async fn list(
         let is_last = !found.is_truncated;
         listed.extend(found.objects.into_iter().filter_map(|object| {
             Some(Listed {
-                key: address.key(&object.key)?,
+                key: corner::key(address, &object.key)?,
                 size_bytes: object.size,
                 version: bare(&object.tag).to_owned(),
                 modified_at: xml::moment(&object.last_modified)?,
@@ -119,45 +99,6 @@ pub(super) async fn abort_all(client: &Client, folder: &str) -> Result<(), Probl
     }
 }
 
-/// Uploads under way whose names begin with `prefix`, after a name and an id.
-async fn uploads(client: &Client, prefix: &str, after: &(String, String)) -> Result<xml::Uploads, Problem> {
-    let mut call = Call::new(Method::GET, client.address.bucket_path())
-        .query("uploads", "")
-        .query("encoding-type", "url")
-        .query("prefix", prefix)
-        .query("max-uploads", PAGE.to_string());
-    if !after.0.is_empty() {
-        call = call.query("key-marker", after.0.as_str()).query("upload-id-marker", after.1.as_str());
-    }
-    let mut found: xml::Uploads = xml::read(&client.send(call).await?.body)?;
-    for upload in &mut found.under_way {
-        upload.key = xml::decode(&upload.key).ok_or_else(|| Problem::garbled("a name that is no text"))?;
-    }
-    Ok(found)
-}
-
-/// Whether an upload is open. The list of its parts does not tell: some servers (Swift) still have it afterwards.
-pub(super) async fn is_under_way(client: &Client, (name, s3_id): (&str, &str)) -> Result<bool, Problem> {
-    let mut from = (String::new(), String::new());
-    loop {
-        let found = uploads(client, name, &from).await?;
-        if found.under_way.iter().any(|upload| upload.key == name && upload.upload_id == s3_id) {
-            return Ok(true);
-        }
-        match next(&found) {
-            Some(next) => from = next,
-            None => return Ok(false),
-        }
-    }
-}
-
-/// Where the page after this one begins.
-fn next(found: &xml::Uploads) -> Option<(String, String)> {
-    let key = found.next_key_marker.as_deref().and_then(xml::decode).filter(|key| !key.is_empty());
-    let next = key.zip(found.next_upload_id_marker.clone());
-    if found.is_truncated { next } else { None }
-}
-
 /// What is on its way or was left behind, last changed at or before `before`: first uploads, then our own folders.
 pub(super) async fn survey(
     store: &Inner,
@@ -200,8 +141,11 @@ impl Found<'_> {
     async fn uploads(&mut self, mut from: (String, String)) -> Result<(), Problem> {
         let client = &self.store.client;
         // In a bucket that others use too, their uploads are none of our business.
-        let own =
-            if self.store.settings.owns_bucket { client.address.before("") } else { client.address.own() };
+        let own = if self.store.settings.owns_bucket {
+            client.address.name("")
+        } else {
+            corner::own(&client.address)
+        };
         loop {
             let page = uploads(client, &own, &from).await?;
             for upload in &page.under_way {
@@ -219,16 +163,16 @@ impl Found<'_> {
     fn of_upload(&self, upload: &xml::Multipart) -> Option<(Place, Holder)> {
         let address = &self.store.client.address;
         let (s3_id, name) = (upload.upload_id.clone(), upload.key.clone());
-        if let Some(key) = address.key(&name) {
+        if let Some(key) = corner::key(address, &name) {
             return Some((Room::Keyed { s3_id, name }.to_place(), Holder::Key(key)));
         }
-        let (folder, _) = name.strip_prefix(&address.own())?.split_once('/')?;
+        let (folder, _) = name.strip_prefix(&corner::own(address))?.split_once('/')?;
         let id = UploadId::parse(folder)?;
         Some((Room::Staged { s3_id, id }.to_place(), Holder::Upload(id)))
     }
 
     async fn folders(&mut self, mut from: String) -> Result<(), Problem> {
-        let own = self.store.client.address.own();
+        let own = corner::own(&self.store.client.address);
         while !self.is_full() {
             let page = page(&self.store.client, &own, &from, PAGE).await?;
             let folder_of =
@@ -263,7 +207,7 @@ impl Found<'_> {
             return Ok(None);
         };
         let Ok(Room::Keyed { s3_id, name }) = Room::of(&place) else { return Ok(None) };
-        let Some(key) = client.address.key(&name) else { return Ok(None) };
+        let Some(key) = corner::key(&client.address, &name) else { return Ok(None) };
         let is_under_way =
             Multipart { client, name: &name, s3_id: &s3_id }.parts(0, Some(1)).await?.is_some();
         let room = Room::Tails { fold: folder.to_owned() };

@@ -4,8 +4,9 @@ use towline_core::digest::{Algorithm, Digester};
 use towline_core::error::{Fault, FaultKind};
 use towline_core::store::{Mark, Place};
 use towline_core::upload::UploadId;
+use towline_s3::Address;
 
-use super::address::Address;
+use super::corner;
 
 /// Where the parts of an upload gather.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +20,6 @@ pub(super) enum Room {
     /// What is left of the tails of an upload that is no more. It can only be discarded.
     Tails { fold: String },
 }
-
-/// The `ETag` of no bytes: their MD5.
-pub(super) const EMPTY_TAG: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
 /// The file of a staged upload, in its folder.
 const WHOLE: &str = "whole";
@@ -82,19 +80,19 @@ impl Room {
     pub(super) fn folder(&self, address: &Address) -> String {
         match self {
             // The folder is found from the place alone, in no more characters than an object's name has left.
-            Self::Keyed { .. } => address.tails(&fold(&self.to_place().0)),
-            Self::Staged { id, .. } | Self::Left { id } => address.folder(*id),
-            Self::Tails { fold } => address.tails(fold),
+            Self::Keyed { .. } => corner::tails(address, &fold(&self.to_place().0)),
+            Self::Staged { id, .. } | Self::Left { id } => corner::folder(address, *id),
+            Self::Tails { fold } => corner::tails(address, fold),
         }
     }
 }
 
 pub(super) fn whole(address: &Address, id: UploadId) -> String {
-    address.folder(id) + WHOLE
+    corner::folder(address, id) + WHOLE
 }
 
 pub(super) fn sealed(address: &Address, id: UploadId) -> String {
-    address.folder(id) + SEALED
+    corner::folder(address, id) + SEALED
 }
 
 fn fold(text: &str) -> String {
@@ -102,11 +100,6 @@ fn fold(text: &str) -> String {
     digester.update(text.as_bytes());
     let digest = digester.finish().get(Algorithm::Sha256).expect("it was asked for");
     format!("t-{}", &digest.to_hex()[..32])
-}
-
-/// What an `ETag` is on the wire has quotes; here it has none.
-pub(super) fn bare(tag: &str) -> &str {
-    tag.trim().trim_start_matches("W/").trim_matches('"')
 }
 
 /// A part is known by its `ETag`, a tail by the name of its object.
@@ -123,32 +116,14 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The digest in an `ETag` that is the MD5 of a part.
-pub(super) fn md5_of(tag: &str) -> Option<[u8; 16]> {
-    let digest = towline_core::digest::Digest::from_hex(Algorithm::Md5, tag)?;
-    digest.bytes().try_into().ok()
-}
-
-/// The `ETag` of a completed multipart upload: the MD5 of its parts' MD5s, and their number. Nothing where a part's
-/// `ETag` is not its MD5.
-pub(super) fn whole_tag<'a>(marks: impl Iterator<Item = &'a Mark>) -> Option<String> {
-    let mut digester = Digester::new([Algorithm::Md5]);
-    let mut count = 0_u32;
-    for mark in marks {
-        digester.update(&md5_of(&mark.0)?);
-        count += 1;
-    }
-    let md5 = digester.finish().get(Algorithm::Md5).expect("it was asked for");
-    Some(format!("{}-{count}", md5.to_hex()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::s3::S3Settings;
 
     fn address() -> Address {
-        Address::new(&S3Settings { prefix: "in/".to_owned(), ..S3Settings::new("box", "r") }).unwrap()
+        let settings = S3Settings { prefix: "in/".to_owned(), ..S3Settings::new("box", "r") };
+        Address::new(&settings.connection()).unwrap()
     }
 
     #[test]
@@ -194,14 +169,5 @@ mod tests {
         for text in ["", "tail-", "tail-../x", "d41d8cd98f00b204e9800998ecf8427e", "no such mark"] {
             assert_eq!(tail_object(&Mark(text.to_owned())), None, "{text:?}");
         }
-    }
-
-    #[test]
-    fn the_tag_of_a_whole_is_known_from_those_of_its_parts() {
-        let marks = ["d41d8cd98f00b204e9800998ecf8427e", "25f9e794323b453885f5181f1b624d0b"];
-        let marks = marks.map(|text| Mark(text.to_owned()));
-        assert_eq!(whole_tag(marks.iter()).as_deref(), Some("e315988ca1b4d15042c0900db58bea98-2"));
-        assert_eq!(whole_tag([Mark("abc-2".to_owned())].iter()), None);
-        assert_eq!(bare("\"abc\""), "abc");
     }
 }

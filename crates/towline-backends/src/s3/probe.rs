@@ -6,10 +6,9 @@ use http::{Method, StatusCode};
 use towline_core::digest::{Computed, Digester};
 use towline_core::error::Fault;
 use towline_core::upload::UploadId;
+use towline_s3::multipart::{Check, Multipart, begin, crc64_text, head, remove};
+use towline_s3::{Call, Client, Content, Problem};
 
-use super::client::{Call, Client, Content};
-use super::multipart::{Check, Multipart, begin, crc64_text, head, remove};
-use super::problem::Problem;
 use super::{S3Settings, headers, place};
 
 /// What was found out.

@@ -12,10 +12,8 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use towline_core::error::{Fault, FaultKind};
 use towline_core::store::{ByteStream, Object, ObjectReader};
-
-use super::client::{Call, Client};
-use super::multipart::head;
-use super::problem::Problem;
+use towline_s3::multipart::head;
+use towline_s3::{Call, Client, Problem};
 
 const DOING: &str = "reading an object";
 

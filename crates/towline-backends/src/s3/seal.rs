@@ -5,14 +5,15 @@ use http::{Method, StatusCode};
 use towline_core::crc64::Joined;
 use towline_core::error::{Fault, FaultKind};
 use towline_core::key::Key;
-use towline_core::store::{Mark, Obstacle, Place, Seal, SealedObject};
+use towline_core::store::{Obstacle, Place, Seal, SealedObject};
 use towline_core::upload::Part;
+use towline_s3::listing::is_under_way;
+use towline_s3::multipart::{Check, Multipart, crc64_of, crc64_text, head, tag_of};
+use towline_s3::tag::{EMPTY_TAG, whole_tag};
+use towline_s3::{Call, Problem};
 
-use super::client::Call;
-use super::multipart::{Check, Multipart, crc64_of, crc64_text, head, tag_of};
-use super::place::{EMPTY_TAG, Room, whole_tag};
-use super::problem::Problem;
-use super::{Inner, listing, staged};
+use super::place::Room;
+use super::{Inner, staged};
 
 const DOING: &str = "completing an upload";
 
@@ -25,7 +26,7 @@ pub(super) enum Completed {
 }
 
 pub(super) async fn seal(store: &Inner, place: &Place, key: &Key, parts: &[Part]) -> Result<Seal, Fault> {
-    let name = store.client.address.name(key);
+    let name = store.client.address.name(key.as_str());
     let completed = match Room::of(place)? {
         Room::Keyed { s3_id, name: own } if own == name => {
             complete(store, (&own, &s3_id), parts, store.settings.refuses_existing).await?
@@ -51,14 +52,14 @@ pub(super) async fn is_sealed(
     key: &Key,
     parts: &[Part],
 ) -> Result<bool, Fault> {
-    let name = store.client.address.name(key);
+    let name = store.client.address.name(key.as_str());
     match Room::of(place)? {
         Room::Keyed { s3_id, .. } => {
             if find(store, &name, parts).await?.is_none() {
                 return Ok(false);
             }
             // The same content may have been there before: it is this upload's own only when the upload is no more.
-            let is_open = listing::is_under_way(&store.client, (&name, &s3_id)).await;
+            let is_open = is_under_way(&store.client, (&name, &s3_id)).await;
             Ok(!is_open.map_err(|problem| problem.fault(DOING))?)
         }
         Room::Staged { id, .. } => Ok(staged::sealed_tag(store, id).await?.is_some()),
@@ -156,15 +157,14 @@ pub(super) async fn find(store: &Inner, name: &str, parts: &[Part]) -> Result<Op
     if size_bytes != expected_bytes {
         return Ok(None);
     }
-    let nothing = [Mark(EMPTY_TAG.to_owned())];
     let expected = if parts.is_empty() {
-        whole_tag(nothing.iter())
+        whole_tag([EMPTY_TAG].into_iter())
     } else {
-        whole_tag(parts.iter().map(|part| &part.mark))
+        whole_tag(parts.iter().map(|part| part.mark.0.as_str()))
     };
     let crc64 = reply.header("x-amz-checksum-crc64nvme").and_then(crc64_of);
     let is_same = expected.as_ref() == Some(&tag)
-        || (parts.is_empty() && tag == nothing[0].0)
+        || (parts.is_empty() && tag == EMPTY_TAG)
         || (crc64.is_some() && crc64 == joined(parts));
     Ok(is_same.then_some(tag))
 }

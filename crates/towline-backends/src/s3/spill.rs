@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use towline_core::error::{Fault, FaultKind};
-
-use super::client::Content;
+use towline_s3::Content;
 
 /// Smaller frames are gathered into larger ones: they would cost more than they hold.
 const SMALL_BYTES: usize = 4 * 1024;

@@ -6,12 +6,11 @@ use http::Method;
 use towline_core::error::{Fault, FaultKind};
 use towline_core::store::ByteStream;
 use towline_core::upload::{Part, UploadId};
+use towline_s3::multipart::{Multipart, begin, copy_source, head};
+use towline_s3::{Call, Content, Problem, Reply, xml};
 
-use super::client::{Call, Content, Reply};
-use super::multipart::{Multipart, begin, copy_source, head};
-use super::problem::Problem;
 use super::seal::{Completed, complete, find};
-use super::{Inner, headers, place, reader, xml};
+use super::{Inner, headers, place, reader};
 
 const DOING: &str = "copying a verified file to its key";
 /// What is copied of an object's description when it is copied in parts.

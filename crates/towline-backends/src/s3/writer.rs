@@ -15,11 +15,12 @@ use towline_core::error::{Fault, FaultKind};
 use towline_core::lease::Lease;
 use towline_core::store::{Mark, PartWriter, Place};
 use towline_core::upload::Tail;
+use towline_s3::client::transfer_time;
+use towline_s3::multipart::Multipart;
+use towline_s3::tag::EMPTY_TAG;
+use towline_s3::{Call, Problem};
 
-use super::client::{Call, transfer_time};
-use super::multipart::Multipart;
-use super::place::{EMPTY_TAG, Room, tail_mark, tail_object};
-use super::problem::Problem;
+use super::place::{Room, tail_mark, tail_object};
 use super::spill::Heap;
 use super::{Inner, headers};
 

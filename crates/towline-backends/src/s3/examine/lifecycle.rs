@@ -1,7 +1,7 @@
 //! What a bucket's lifecycle rules do to uploads that nobody finishes, and the rule that clears them away. Pure.
 
 use super::element::Element;
-use crate::s3::address::OWN;
+use crate::s3::corner::OWN;
 
 /// Names our rule among a bucket's.
 const ID: &str = "towline-unfinished";

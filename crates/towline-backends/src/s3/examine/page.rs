@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, header};
 use towline_core::error::{Fault, FaultKind};
+use towline_s3::client::moment;
 use towline_s3::wire::whole;
+use towline_s3::{Call, Problem};
 use towline_sigv4::Target;
 
 use super::visit::{Answer, Trouble, exchange, visit};
 use super::{Examiner, cors};
-use crate::s3::client::{Call, moment};
-use crate::s3::problem::Problem;
 
 const CONTENT: &[u8] = b"towline doctor sends as a page does";
 const CONTENT_TYPE: &str = "application/octet-stream";

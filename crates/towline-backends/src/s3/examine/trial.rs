@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http::Method;
+use towline_s3::{Call, Client, Content};
 
 use super::Examiner;
 use super::visit::{Answer, Trouble, visit};
-use crate::s3::client::{Call, Client, Content};
 use crate::s3::headers;
 
 const CONTENT: &[u8] = b"towline doctor was here";

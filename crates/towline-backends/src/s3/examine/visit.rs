@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use thiserror::Error;
 use tokio::time::timeout;
+use towline_s3::client::gather;
 use towline_s3::wire::Body;
+use towline_s3::{Call, Client, Problem};
 
 use super::element::Element;
-use crate::s3::client::{Call, Client, gather};
-use crate::s3::problem::Problem;
 
 /// How much of a server's words is kept.
 const MESSAGE_CHARS: usize = 300;

@@ -20,7 +20,7 @@ const AGAIN: [&str; 7] = [
 ];
 
 #[derive(Debug, Error)]
-pub(super) enum Problem {
+pub enum Problem {
     #[error("S3 answered {status} {code}: {message}")]
     Refused { status: StatusCode, code: String, message: String },
     #[error("the connection to S3 failed")]
@@ -37,25 +37,25 @@ pub(super) enum Problem {
 
 impl Problem {
     /// What a server says of itself is bounded, and printable.
-    pub(super) fn refused(status: StatusCode, code: &str, message: &str) -> Self {
+    pub fn refused(status: StatusCode, code: &str, message: &str) -> Self {
         let clean = |text: &str| {
             text.chars().take(MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
         };
         Self::Refused { status, code: clean(code), message: clean(message) }
     }
 
-    pub(super) fn garbled(error: impl std::fmt::Display) -> Self {
+    pub fn garbled(error: impl std::fmt::Display) -> Self {
         Self::Garbled(error.to_string().chars().take(MESSAGE_CHARS).collect())
     }
 
-    pub(super) fn code(&self) -> &str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Refused { code, .. } => code,
             Self::Broken(_) | Self::TimedOut | Self::Garbled(_) | Self::Differs { .. } | Self::Ours(_) => "",
         }
     }
 
-    pub(super) fn status(&self) -> Option<StatusCode> {
+    pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             Self::Broken(_) | Self::TimedOut | Self::Garbled(_) | Self::Differs { .. } | Self::Ours(_) => {
@@ -64,21 +64,21 @@ impl Problem {
         }
     }
 
-    pub(super) fn is_missing(&self) -> bool {
+    pub fn is_missing(&self) -> bool {
         self.status() == Some(StatusCode::NOT_FOUND)
     }
 
-    pub(super) fn is_upload_missing(&self) -> bool {
+    pub fn is_upload_missing(&self) -> bool {
         self.code() == "NoSuchUpload"
     }
 
     /// Whether lent credentials ran out.
-    pub(super) fn is_stale(&self) -> bool {
+    pub fn is_stale(&self) -> bool {
         matches!(self.code(), "ExpiredToken" | "ExpiredTokenException" | "InvalidToken")
     }
 
     /// Whether the same request may be answered well a little later.
-    pub(super) fn may_pass(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
                 let is_busy = matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504);
@@ -112,7 +112,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn fault(self, doing: &'static str) -> Fault {
+    pub fn fault(self, doing: &'static str) -> Fault {
         match self {
             Self::Ours(fault) => fault,
             Self::Refused { .. }

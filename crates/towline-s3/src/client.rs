@@ -18,13 +18,15 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use towline_core::clock::{Clock, Timestamp};
 use towline_core::error::{Fault, FaultKind};
-use towline_s3::wire::{Body, Line, Wire, whole};
 use towline_sigv4::{Moment, Payload, Signer, Target};
 
-use super::address::Address;
-use super::credentials::Purse;
-use super::problem::Problem;
-use super::{Patience, S3Settings, xml};
+use crate::address::Address;
+use crate::credentials::Purse;
+use crate::problem::Problem;
+use crate::settings::{BucketSettings, Patience};
+use crate::tag::bare;
+use crate::wire::{Body, Line, Wire, whole};
+use crate::xml;
 
 /// The longest document that is read: a list of a thousand names at their longest is below it.
 const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -32,13 +34,20 @@ const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const BODY_BYTES_PER_S_MIN: u64 = 128 * 1024;
 /// How many requests may be under way beside those that carry parts.
 const REQUESTS_BESIDE: usize = 64;
+
 /// What a request carries. It can be had again for another try.
 #[derive(Clone)]
-pub(super) enum Content {
+pub enum Content {
     None,
     Text(Bytes),
     /// So many bytes, from where they are.
     Stream(u64, Arc<dyn Fn() -> BoxStream<'static, io::Result<Bytes>> + Send + Sync>),
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content").field("size_bytes", &self.size_bytes()).finish_non_exhaustive()
+    }
 }
 
 impl Content {
@@ -71,8 +80,8 @@ impl Content {
 }
 
 /// One request, but for its signature.
-#[derive(Clone)]
-pub(super) struct Call {
+#[derive(Clone, Debug)]
+pub struct Call {
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
@@ -87,7 +96,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
             path: path.into(),
@@ -100,76 +109,84 @@ impl Call {
         }
     }
 
-    pub(super) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
     }
 
-    pub(super) fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    pub(super) fn headers(mut self, headers: impl IntoIterator<Item = (String, String)>) -> Self {
+    #[must_use]
+    pub fn headers(mut self, headers: impl IntoIterator<Item = (String, String)>) -> Self {
         self.headers.extend(headers);
         self
     }
 
-    pub(super) fn content(mut self, content: Content) -> Self {
+    #[must_use]
+    pub fn content(mut self, content: Content) -> Self {
         self.content = content;
         self
     }
 
-    pub(super) fn slow(mut self) -> Self {
+    #[must_use]
+    pub fn slow(mut self) -> Self {
         self.is_slow = true;
         self
     }
 
-    pub(super) fn once(mut self) -> Self {
+    #[must_use]
+    pub fn once(mut self) -> Self {
         self.is_once = true;
         self
     }
 
-    pub(super) fn streamed(mut self) -> Self {
+    #[must_use]
+    pub fn streamed(mut self) -> Self {
         self.is_streamed = true;
         self
     }
 }
 
 /// A good answer.
-pub(super) struct Reply {
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+#[derive(Debug)]
+pub struct Reply {
+    pub headers: HeaderMap,
+    pub body: Bytes,
     /// The body of an answer that was asked for as a stream.
-    pub(super) stream: Option<Incoming>,
+    pub stream: Option<Incoming>,
 }
 
 impl Reply {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The `ETag`, without its quotes.
-    pub(super) fn tag(&self) -> Result<String, Problem> {
-        let tag = self.header("etag").map(super::place::bare).filter(|tag| !tag.is_empty());
+    pub fn tag(&self) -> Result<String, Problem> {
+        let tag = self.header("etag").map(bare).filter(|tag| !tag.is_empty());
         Ok(tag.ok_or_else(|| Problem::garbled("no ETag"))?.to_owned())
     }
 
-    pub(super) fn size_bytes(&self) -> Result<u64, Problem> {
+    pub fn size_bytes(&self) -> Result<u64, Problem> {
         let size = self.header("content-length").and_then(|text| text.parse().ok());
         size.ok_or_else(|| Problem::garbled("no Content-Length"))
     }
 
-    pub(super) fn modified_at(&self) -> Timestamp {
+    pub fn modified_at(&self) -> Timestamp {
         let at = self.header("last-modified").and_then(|text| httpdate::parse_http_date(text).ok());
         let since = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
-pub(super) struct Client {
-    pub(super) wire: Wire,
-    pub(super) address: Address,
+pub struct Client {
+    pub wire: Wire,
+    pub address: Address,
     purse: Purse,
     clock: Arc<dyn Clock>,
     patience: Patience,
@@ -184,31 +201,31 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    pub(super) fn new(settings: &S3Settings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    pub fn new(settings: &BucketSettings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         let address = Address::new(settings)?;
         let wire = wire(settings, &address)?;
         let purse = Purse::new(settings, wire.clone());
-        // Parts have slots of their own: with all of them taken there is room for what is answered quickly.
+        // With all of those that carry bodies under way there is room for what is answered quickly.
         let requests =
-            Semaphore::new(settings.relay_slots.saturating_add(REQUESTS_BESIDE).min(Semaphore::MAX_PERMITS));
+            Semaphore::new(settings.bodies_max.saturating_add(REQUESTS_BESIDE).min(Semaphore::MAX_PERMITS));
         Ok(Self { wire, address, purse, clock, patience: settings.patience, requests })
     }
 
-    pub(super) fn patience(&self) -> &Patience {
+    pub fn patience(&self) -> &Patience {
         &self.patience
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Signs with the credentials of this moment.
-    pub(super) async fn signer(&self) -> Result<Arc<Signer>, Fault> {
+    pub async fn signer(&self) -> Result<Arc<Signer>, Fault> {
         self.purse.signer(self.clock.now()).await
     }
 
     /// Asks, again where that may help, and gives back a good answer only.
-    pub(super) async fn send(&self, call: Call) -> Result<Reply, Problem> {
+    pub async fn send(&self, call: Call) -> Result<Reply, Problem> {
         let until = Instant::now() + self.patience.total + transfer_time(&call.content);
         let mut tries = 0;
         let mut was_stale = false;
@@ -255,7 +272,7 @@ impl Client {
         Err(refused(&head, &body))
     }
 
-    pub(super) async fn request(&self, call: &Call) -> Result<Request<Body>, Problem> {
+    pub async fn request(&self, call: &Call) -> Result<Request<Body>, Problem> {
         let signer = self.signer().await.map_err(Problem::Ours)?;
         let query: Vec<_> = call.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let headers: Vec<_> =
@@ -283,7 +300,7 @@ impl Client {
     }
 }
 
-pub(super) async fn gather(mut body: Incoming, wait: Duration) -> Result<Bytes, Problem> {
+pub async fn gather(mut body: Incoming, wait: Duration) -> Result<Bytes, Problem> {
     let mut gathered = Vec::new();
     loop {
         let frame = timeout(wait, body.frame()).await.map_err(|_| Problem::TimedOut)?;
@@ -308,11 +325,11 @@ fn refused(head: &http::response::Parts, body: &[u8]) -> Problem {
     }
 }
 
-pub(super) fn moment(at: Timestamp) -> Moment {
+pub fn moment(at: Timestamp) -> Moment {
     Moment::from_unix(at.as_millis().div_euclid(1000))
 }
 
-pub(super) fn transfer_time(content: &Content) -> Duration {
+pub fn transfer_time(content: &Content) -> Duration {
     Duration::from_secs(content.size_bytes() / BODY_BYTES_PER_S_MIN)
 }
 
@@ -323,16 +340,16 @@ fn jitter(pause: Duration, tries: u32) -> Duration {
     most.mul_f64(fastrand::f64())
 }
 
-fn wire(settings: &S3Settings, address: &Address) -> Result<Wire, Fault> {
-    towline_s3::wire::connect(Line {
+fn wire(settings: &BucketSettings, address: &Address) -> Result<Wire, Fault> {
+    crate::wire::connect(Line {
         connect: settings.patience.connect,
-        idle_max: settings.relay_slots.max(8),
+        idle_max: settings.bodies_max.max(8),
         is_plain: address.origin.as_str().starts_with("http://"),
     })
 }
 
 /// The status, headers and body of a small exchange that is not S3's: the chain of credentials has its own servers.
-pub(super) async fn ask(
+pub async fn ask(
     wire: &Wire,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {

@@ -15,11 +15,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use towline_core::clock::Timestamp;
 use towline_core::error::{Fault, FaultKind};
-use towline_s3::wire::Wire;
 use towline_sigv4::{Credentials, Secret, Signer};
 
-use super::S3Settings;
-use super::client::ask;
+use crate::client::ask;
+use crate::settings::BucketSettings;
+use crate::wire::Wire;
 
 /// Lent credentials are renewed when they hold for less than this: longer than any request takes.
 const RENEW: Duration = Duration::from_mins(5);
@@ -49,7 +49,7 @@ impl fmt::Debug for Surroundings {
 }
 
 /// Keeps the credentials of this moment.
-pub(super) struct Purse {
+pub(crate) struct Purse {
     region: String,
     source: Source,
     current: Mutex<Option<Current>>,
@@ -72,7 +72,7 @@ impl Current {
 }
 
 impl Purse {
-    pub(super) fn new(settings: &S3Settings, wire: Wire) -> Self {
+    pub(crate) fn new(settings: &BucketSettings, wire: Wire) -> Self {
         let region = settings.region.clone();
         let source = match &settings.credentials {
             S3Credentials::Fixed(credentials) => {
@@ -90,7 +90,7 @@ impl Purse {
         Self { region, source, current: Mutex::new(None) }
     }
 
-    pub(super) async fn signer(&self, now: Timestamp) -> Result<Arc<Signer>, Fault> {
+    pub(crate) async fn signer(&self, now: Timestamp) -> Result<Arc<Signer>, Fault> {
         let (provider, context) = match &self.source {
             Source::Fixed(signer) => return Ok(Arc::clone(signer)),
             Source::Chain(chain) => (&chain.0, &chain.1),
@@ -118,7 +118,7 @@ impl Purse {
     }
 
     /// Those of this moment were refused.
-    pub(super) async fn forget(&self) {
+    pub(crate) async fn forget(&self) {
         *self.current.lock().await = None;
     }
 

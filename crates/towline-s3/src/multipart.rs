@@ -6,14 +6,14 @@ use bytes::Bytes;
 use http::Method;
 use towline_core::digest::{Algorithm, Computed, Digest};
 
-use super::client::{Call, Client, Content, Reply};
-use super::place::{bare, md5_of};
-use super::problem::Problem;
-use super::xml;
+use crate::client::{Call, Client, Content, Reply};
+use crate::problem::Problem;
+use crate::tag::{bare, md5_of};
+use crate::xml;
 
 /// How the server makes sure that it has the bytes that were sent. Found out by a probe, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Check {
+pub enum Check {
     /// By the CRC-64/NVME of each part, and of the whole.
     Crc64Whole,
     /// By the CRC-64/NVME of each part.
@@ -26,7 +26,7 @@ pub(super) enum Check {
 
 impl Check {
     /// What has to be computed of each part, beside CRC-64/NVME.
-    pub(super) fn algorithm(self) -> Option<Algorithm> {
+    pub fn algorithm(self) -> Option<Algorithm> {
         match self {
             Self::Crc64Whole | Self::Crc64 => None,
             Self::Crc32c => Some(Algorithm::Crc32c),
@@ -35,7 +35,7 @@ impl Check {
     }
 
     /// What is said when an upload begins.
-    pub(super) fn of_upload(self) -> Vec<(String, String)> {
+    pub fn of_upload(self) -> Vec<(String, String)> {
         match self {
             Self::Crc64Whole => vec![
                 ("x-amz-checksum-algorithm".to_owned(), "CRC64NVME".to_owned()),
@@ -46,7 +46,7 @@ impl Check {
     }
 
     /// What is said of some bytes.
-    pub(super) fn of_bytes(self, computed: &Computed) -> Option<(String, String)> {
+    pub fn of_bytes(self, computed: &Computed) -> Option<(String, String)> {
         let (name, algorithm) = match self {
             Self::Crc64Whole | Self::Crc64 => ("x-amz-checksum-crc64nvme", Algorithm::Crc64Nvme),
             Self::Crc32c => ("x-amz-checksum-crc32c", Algorithm::Crc32c),
@@ -56,7 +56,7 @@ impl Check {
     }
 
     /// Compares what the server says it stored with what was sent, where it does not compare itself.
-    pub(super) fn compare(self, tag: &str, computed: &Computed) -> Result<(), Problem> {
+    pub fn compare(self, tag: &str, computed: &Computed) -> Result<(), Problem> {
         let (Self::Md5, Some(stored), Some(sent)) = (self, md5_of(tag), computed.get(Algorithm::Md5)) else {
             return Ok(());
         };
@@ -69,13 +69,13 @@ impl Check {
 
 /// An upload of one object in parts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Multipart<'a> {
-    pub(super) client: &'a Client,
-    pub(super) name: &'a str,
-    pub(super) s3_id: &'a str,
+pub struct Multipart<'a> {
+    pub client: &'a Client,
+    pub name: &'a str,
+    pub s3_id: &'a str,
 }
 
-pub(super) async fn begin(
+pub async fn begin(
     client: &Client,
     name: &str,
     headers: impl IntoIterator<Item = (String, String)>,
@@ -93,12 +93,12 @@ impl Multipart<'_> {
         Call::new(method, self.client.address.path(self.name)).query("uploadId", self.s3_id)
     }
 
-    pub(super) fn put_call(&self, number: u32) -> Call {
+    pub fn put_call(&self, number: u32) -> Call {
         self.call(Method::PUT).query("partNumber", number.to_string())
     }
 
     /// The parts with numbers above `after`, a page of the server's size. Nothing when there is no such upload.
-    pub(super) async fn parts(&self, after: u32, limit: Option<u32>) -> Result<Option<xml::Parts>, Problem> {
+    pub async fn parts(&self, after: u32, limit: Option<u32>) -> Result<Option<xml::Parts>, Problem> {
         let mut call = self.call(Method::GET).query("part-number-marker", after.to_string());
         if let Some(limit) = limit {
             call = call.query("max-parts", limit.to_string());
@@ -111,7 +111,7 @@ impl Multipart<'_> {
     }
 
     /// Makes the object of these parts and gives back its `ETag`.
-    pub(super) async fn complete<'p>(
+    pub async fn complete<'p>(
         &self,
         parts: impl Iterator<Item = (u32, &'p str)>,
         headers: impl IntoIterator<Item = (String, String)>,
@@ -122,12 +122,7 @@ impl Multipart<'_> {
     }
 
     /// Copies a stretch of another object to a part.
-    pub(super) async fn copy_part(
-        &self,
-        number: u32,
-        source: &str,
-        range: (u64, u64),
-    ) -> Result<String, Problem> {
+    pub async fn copy_part(&self, number: u32, source: &str, range: (u64, u64)) -> Result<String, Problem> {
         let call = self
             .put_call(number)
             .header("x-amz-copy-source", copy_source(self.client, source))
@@ -137,7 +132,7 @@ impl Multipart<'_> {
     }
 
     /// Forgets the upload. Again, or of one that never was, is fine.
-    pub(super) async fn abort(&self) -> Result<(), Problem> {
+    pub async fn abort(&self) -> Result<(), Problem> {
         match self.client.send(self.call(Method::DELETE)).await {
             Ok(_) => Ok(()),
             Err(problem) if problem.is_missing() || problem.is_upload_missing() => Ok(()),
@@ -147,12 +142,12 @@ impl Multipart<'_> {
 }
 
 /// The name of an object as a copy's source.
-pub(super) fn copy_source(client: &Client, name: &str) -> String {
+pub fn copy_source(client: &Client, name: &str) -> String {
     towline_sigv4::encode_path(&format!("/{}/{name}", client.address.bucket))
 }
 
 /// What is known of an object without reading it; nothing when it is not there.
-pub(super) async fn head(client: &Client, name: &str) -> Result<Option<Reply>, Problem> {
+pub async fn head(client: &Client, name: &str) -> Result<Option<Reply>, Problem> {
     let call = Call::new(Method::HEAD, client.address.path(name)).header("x-amz-checksum-mode", "ENABLED");
     match client.send(call).await {
         Ok(reply) => Ok(Some(reply)),
@@ -162,7 +157,7 @@ pub(super) async fn head(client: &Client, name: &str) -> Result<Option<Reply>, P
 }
 
 /// Removes an object. Again, or one that never was, is fine.
-pub(super) async fn remove(client: &Client, name: &str) -> Result<(), Problem> {
+pub async fn remove(client: &Client, name: &str) -> Result<(), Problem> {
     match client.send(Call::new(Method::DELETE, client.address.path(name))).await {
         Ok(_) => Ok(()),
         Err(problem) if problem.is_missing() => Ok(()),
@@ -171,17 +166,17 @@ pub(super) async fn remove(client: &Client, name: &str) -> Result<(), Problem> {
 }
 
 /// A checksum as a header or a document says it; nothing when it is put together from those of the parts.
-pub(super) fn crc64_of(text: &str) -> Option<u64> {
+pub fn crc64_of(text: &str) -> Option<u64> {
     let bytes = BASE64_STANDARD.decode(text).ok()?;
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
-pub(super) fn crc64_text(crc64: u64) -> String {
+pub fn crc64_text(crc64: u64) -> String {
     BASE64_STANDARD.encode(Digest::of_crc64(crc64).bytes())
 }
 
 /// The mark of a listed part.
-pub(super) fn tag_of(part: &xml::Part) -> &str {
+pub fn tag_of(part: &xml::Part) -> &str {
     bare(&part.tag)
 }
 

@@ -6,98 +6,98 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use towline_core::clock::Timestamp;
 
-use super::place::bare;
-use super::problem::Problem;
+use crate::problem::Problem;
+use crate::tag::bare;
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Refusal {
-    pub(super) code: String,
-    pub(super) message: String,
+pub struct Refusal {
+    pub code: String,
+    pub message: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Begun {
-    pub(super) upload_id: String,
+pub struct Begun {
+    pub upload_id: String,
 }
 
 /// The answer to a completion or a copy. It may also say, after a good status, that it came to nothing.
 #[derive(Debug, Deserialize)]
-pub(super) struct Done {
+pub struct Done {
     #[serde(rename = "ETag")]
     tag: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Parts {
-    pub(super) is_truncated: bool,
+pub struct Parts {
+    pub is_truncated: bool,
     #[serde(rename = "Part")]
-    pub(super) parts: Vec<Part>,
+    pub parts: Vec<Part>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Part {
+pub struct Part {
     #[serde(rename = "PartNumber")]
-    pub(super) number: u32,
+    pub number: u32,
     #[serde(rename = "ETag")]
-    pub(super) tag: String,
-    pub(super) size: u64,
-    pub(super) last_modified: Option<String>,
+    pub tag: String,
+    pub size: u64,
+    pub last_modified: Option<String>,
     #[serde(rename = "ChecksumCRC64NVME")]
-    pub(super) crc64: Option<String>,
+    pub crc64: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Uploads {
-    pub(super) is_truncated: bool,
-    pub(super) next_key_marker: Option<String>,
-    pub(super) next_upload_id_marker: Option<String>,
+pub struct Uploads {
+    pub is_truncated: bool,
+    pub next_key_marker: Option<String>,
+    pub next_upload_id_marker: Option<String>,
     #[serde(rename = "Upload")]
-    pub(super) under_way: Vec<Multipart>,
+    pub under_way: Vec<Multipart>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Multipart {
-    pub(super) key: String,
-    pub(super) upload_id: String,
-    pub(super) initiated: String,
+pub struct Multipart {
+    pub key: String,
+    pub upload_id: String,
+    pub initiated: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Objects {
-    pub(super) is_truncated: bool,
+pub struct Objects {
+    pub is_truncated: bool,
     #[serde(rename = "Contents")]
-    pub(super) objects: Vec<Listed>,
+    pub objects: Vec<Listed>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Listed {
-    pub(super) key: String,
-    pub(super) last_modified: String,
+pub struct Listed {
+    pub key: String,
+    pub last_modified: String,
     #[serde(rename = "ETag")]
-    pub(super) tag: String,
-    pub(super) size: u64,
+    pub tag: String,
+    pub size: u64,
 }
 
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(body).map_err(Problem::garbled)?;
     quick_xml::de::from_str(text).map_err(Problem::garbled)
 }
 
 /// The `ETag` of what was made.
-pub(super) fn read_done(body: &[u8]) -> Result<String, Problem> {
+pub fn read_done(body: &[u8]) -> Result<String, Problem> {
     Ok(bare(&read::<Done>(body)?.tag).to_owned())
 }
 
 /// The status that a code comes with.
-pub(super) fn status_of(code: &str) -> http::StatusCode {
+pub fn status_of(code: &str) -> http::StatusCode {
     match code {
         "InternalError" => http::StatusCode::INTERNAL_SERVER_ERROR,
         "SlowDown" | "ServiceUnavailable" => http::StatusCode::SERVICE_UNAVAILABLE,
@@ -108,7 +108,7 @@ pub(super) fn status_of(code: &str) -> http::StatusCode {
 }
 
 /// Whether a document is an error: servers that take long send a good status before they know.
-pub(super) fn is_refusal(body: &[u8]) -> bool {
+pub fn is_refusal(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start();
     let root = match text.strip_prefix("<?xml") {
@@ -119,23 +119,23 @@ pub(super) fn is_refusal(body: &[u8]) -> bool {
 }
 
 /// What a document says of an error, where it is one.
-pub(super) fn read_refusal(body: &[u8]) -> Refusal {
+pub fn read_refusal(body: &[u8]) -> Refusal {
     if is_refusal(body) { read(body).unwrap_or_default() } else { Refusal::default() }
 }
 
 /// The text of a name in a list that was asked for in the encoding of URLs.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(towline_sigv4::decode_query(text).into_owned()).ok()
 }
 
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
+pub fn moment(text: &str) -> Option<Timestamp> {
     let at = humantime::parse_rfc3339(text).ok()?;
     let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
 }
 
 /// The document that completes an upload.
-pub(super) fn completion<'a>(parts: impl Iterator<Item = (u32, &'a str)>) -> String {
+pub fn completion<'a>(parts: impl Iterator<Item = (u32, &'a str)>) -> String {
     let mut text =
         String::from(r#"<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">"#);
     for (number, tag) in parts {

@@ -7,6 +7,7 @@ const APPEND: &str = "crates/towline-core/src/engine/append.rs";
 const ABANDON: &str = "crates/towline-core/src/engine/abandon.rs";
 const CORE: &str = "towline-core";
 const BACKENDS: &str = "towline-backends";
+const CLIENT: &str = "towline-client";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -182,5 +183,23 @@ pub(super) const MUTANTS: &[Mutant] = &[
         package: CORE,
         tests: &["--test", "engine", "janitor"],
         dies: "a_seal_that_broke_off_is_not_healed_over_a_newer_file",
+    },
+    Mutant {
+        name: "trust what landed without comparing",
+        file: "crates/towline-client/src/put/compare.rs",
+        from: "Ok::<_, Trouble>(is_same(&landed, &computed).then_some(",
+        to: "Ok::<_, Trouble>((landed.number > 0).then_some(",
+        package: CLIENT,
+        tests: &["--lib"],
+        dies: "every_life_ends_in_the_right_bytes",
+    },
+    Mutant {
+        name: "finish a file that changed while it was read",
+        file: "crates/towline-client/src/put/run.rs",
+        from: "        file.check_unchanged()?;\n        Ok(Box::pin(self.finish",
+        to: "        Ok(Box::pin(self.finish",
+        package: CLIENT,
+        tests: &["--lib"],
+        dies: "a_file_that_changes_while_it_is_read_is_not_made_visible",
     },
 ];

@@ -293,7 +293,8 @@ impl Life {
     }
 
     fn put(&self, has_journal: bool) -> Put {
-        let workers = if self.content.len().is_multiple_of(2) { Workers::Adaptive } else { Workers::Fixed(3) };
+        let workers =
+            if self.content.len().is_multiple_of(2) { Workers::Adaptive } else { Workers::Fixed(3) };
         let journal = has_journal.then(|| Journal::open(self.folder.path().join("journal")).unwrap());
         let options = Options {
             workers,
@@ -380,6 +381,39 @@ async fn a_stream_ends_in_the_right_bytes_or_in_a_refusal() {
             life.content.truncate(size_bytes);
         }
     }
+}
+
+/// Writes into the file as soon as its first part has landed.
+#[derive(Debug)]
+struct Meddler(std::path::PathBuf);
+
+impl Watch for Meddler {
+    fn see(&self, _: FileNumber, event: Event<'_>) {
+        if let Event::Landed { number: 1, .. } = event {
+            let mut content = std::fs::read(&self.0).unwrap();
+            content[0] = content[0].wrapping_add(1);
+            std::fs::write(&self.0, content).unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_changes_while_it_is_read_is_not_made_visible() {
+    let life = Life::new(7);
+    life.remote.0.lock().unwrap().faults = 0;
+    let path = life.folder.path().join("a.bin");
+    let mut put = life.put(true);
+    put.watch = Arc::new(Meddler(path.clone()));
+    let total_bytes = life.content.len() as u64;
+    let run = |put: Put| {
+        let file = Source::File(FileSource::open(&path).unwrap());
+        async move { Box::pin(put.run(FileNumber(0), file, order(Some(total_bytes), "f".into()))).await }
+    };
+    let failed = run(put).await;
+    assert!(matches!(&failed, Err(Failure::Trouble(Trouble::Source { .. }))), "{failed:?}");
+    assert_eq!(life.object(), None);
+    run(life.put(true)).await.unwrap();
+    assert_eq!(life.object(), Some(std::fs::read(&path).unwrap()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,6 +28,10 @@ use crate::tag::bare;
 use crate::wire::{Body, Line, Wire, whole};
 use crate::xml;
 
+mod flow;
+
+pub use self::flow::Flow;
+
 /// The longest document that is read: a list of a thousand names at their longest is below it.
 const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The slowest a body is expected to go to S3.
@@ -259,20 +263,21 @@ impl Client {
         let asked = timeout(wait + transfer_time(&call.content), self.wire.request(request)).await;
         let response =
             asked.map_err(|_| Problem::TimedOut)?.map_err(|error| Problem::Broken(error.into()))?;
-        let is_good = response.status().is_success();
-        if is_good && call.is_streamed {
-            let (head, stream) = response.into_parts();
-            return Ok(Reply { headers: head.headers, body: Bytes::new(), stream: Some(stream) });
-        }
-        let (head, incoming) = response.into_parts();
-        let body = gather(incoming, wait).await?;
-        if is_good && !(call.is_slow && xml::is_refusal(&body)) {
-            return Ok(Reply { headers: head.headers, body, stream: None });
-        }
-        Err(refused(&head, &body))
+        answer(response, call, wait).await
     }
 
+    /// The call, signed with the credentials of this moment.
     pub async fn request(&self, call: &Call) -> Result<Request<Body>, Problem> {
+        let content = &call.content;
+        self.signed(call, (content.payload(), content.size_bytes()), content.body()).await
+    }
+
+    async fn signed(
+        &self,
+        call: &Call,
+        (payload, size_bytes): (Payload, u64),
+        body: Body,
+    ) -> Result<Request<Body>, Problem> {
         let signer = self.signer().await.map_err(Problem::Ours)?;
         let query: Vec<_> = call.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let headers: Vec<_> =
@@ -284,7 +289,7 @@ impl Client {
             query: &query,
             headers: &headers,
         };
-        let signed = signer.sign(&target, call.content.payload(), moment(self.clock.now()));
+        let signed = signer.sign(&target, payload, moment(self.clock.now()));
         let mut request = Request::builder().method(call.method.clone()).uri(target.url());
         for (name, value) in
             headers.iter().copied().chain(signed.iter().map(|(name, value)| (*name, value.as_str())))
@@ -292,14 +297,28 @@ impl Client {
             request = request.header(name, value);
         }
         if call.method == Method::PUT || call.method == Method::POST {
-            request = request.header(http::header::CONTENT_LENGTH, call.content.size_bytes());
+            request = request.header(http::header::CONTENT_LENGTH, size_bytes);
         }
         request
-            .body(call.content.body())
+            .body(body)
             .map_err(|error| Problem::Ours(Fault::new(FaultKind::Internal, "making a request to S3", error)))
     }
 }
 
+async fn answer(response: Response<Incoming>, call: &Call, wait: Duration) -> Result<Reply, Problem> {
+    let (head, incoming) = response.into_parts();
+    let is_good = head.status.is_success();
+    if is_good && call.is_streamed {
+        return Ok(Reply { headers: head.headers, body: Bytes::new(), stream: Some(incoming) });
+    }
+    let body = gather(incoming, wait).await?;
+    if is_good && !(call.is_slow && xml::is_refusal(&body)) {
+        return Ok(Reply { headers: head.headers, body, stream: None });
+    }
+    Err(refused(&head, &body))
+}
+
+/// A whole body, of a bounded size.
 pub async fn gather(mut body: Incoming, wait: Duration) -> Result<Bytes, Problem> {
     let mut gathered = Vec::new();
     loop {
@@ -318,11 +337,17 @@ pub async fn gather(mut body: Incoming, wait: Duration) -> Result<Bytes, Problem
 fn refused(head: &http::response::Parts, body: &[u8]) -> Problem {
     let refusal = xml::read_refusal(body);
     let status = if head.status.is_success() { xml::status_of(&refusal.code) } else { head.status };
-    let region = head.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
-    match region.filter(|_| status.is_redirection()) {
-        Some(region) => Problem::refused(status, &refusal.code, &format!("the bucket is in region {region}")),
-        None => Problem::refused(status, &refusal.code, &refusal.message),
-    }
+    let told = head.headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
+    // Only here it says where the bucket is, and not merely which region the server is of.
+    let is_elsewhere = status.is_redirection()
+        || refusal.code == "AuthorizationHeaderMalformed"
+        || (status == http::StatusCode::BAD_REQUEST && refusal.code.is_empty());
+    let region = told.or(refusal.region.as_deref()).filter(|region| is_elsewhere && !region.is_empty());
+    let message = match region {
+        Some(region) if status.is_redirection() => format!("the bucket is in region {region}"),
+        Some(_) | None => refusal.message.clone(),
+    };
+    Problem::refused(status, &refusal.code, &message).in_region(region)
 }
 
 pub fn moment(at: Timestamp) -> Moment {

@@ -2,6 +2,7 @@
 //! no store and no protocol of ours is known here.
 
 mod address;
+pub mod chunked;
 pub mod client;
 mod credentials;
 pub mod described;
@@ -14,7 +15,8 @@ pub mod wire;
 pub mod xml;
 
 pub use address::Address;
-pub use client::{Call, Client, Content, Reply};
+pub use client::{Call, Client, Content, Flow, Reply};
 pub use credentials::{S3Credentials, Surroundings};
 pub use problem::Problem;
 pub use settings::{BucketSettings, Patience};
+pub use towline_sigv4::{Chunking, Credentials, Payload, Secret};

@@ -75,17 +75,28 @@ pub struct Multipart<'a> {
     pub s3_id: &'a str,
 }
 
+/// Begins an upload and gives back its id.
 pub async fn begin(
     client: &Client,
     name: &str,
     headers: impl IntoIterator<Item = (String, String)>,
 ) -> Result<String, Problem> {
+    Ok(begun(client, name, headers).await?.0)
+}
+
+/// Begins an upload and gives back its id and all that was answered.
+pub async fn begun(
+    client: &Client,
+    name: &str,
+    headers: impl IntoIterator<Item = (String, String)>,
+) -> Result<(String, Reply), Problem> {
     let call = Call::new(Method::POST, client.address.path(name)).query("uploads", "").headers(headers);
-    let begun: xml::Begun = xml::read(&client.send(call).await?.body)?;
+    let reply = client.send(call).await?;
+    let begun: xml::Begun = xml::read(&reply.body)?;
     if begun.upload_id.is_empty() || begun.upload_id.contains(' ') {
         return Err(Problem::garbled("an upload id that cannot be kept"));
     }
-    Ok(begun.upload_id)
+    Ok((begun.upload_id, reply))
 }
 
 impl Multipart<'_> {
@@ -116,9 +127,18 @@ impl Multipart<'_> {
         parts: impl Iterator<Item = (u32, &'p str)>,
         headers: impl IntoIterator<Item = (String, String)>,
     ) -> Result<String, Problem> {
+        Ok(bare(&self.completed(parts, headers).await?.tag).to_owned())
+    }
+
+    /// Makes the object of these parts and gives back all that was answered.
+    pub async fn completed<'p>(
+        &self,
+        parts: impl Iterator<Item = (u32, &'p str)>,
+        headers: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<xml::Done, Problem> {
         let document = Content::Text(Bytes::from(xml::completion(parts)));
         let call = self.call(Method::POST).headers(headers).content(document).slow();
-        xml::read_done(&self.client.send(call).await?.body)
+        xml::read(&self.client.send(call).await?.body)
     }
 
     /// Copies a stretch of another object to a part.

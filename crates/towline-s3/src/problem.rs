@@ -22,7 +22,13 @@ const AGAIN: [&str; 7] = [
 #[derive(Debug, Error)]
 pub enum Problem {
     #[error("S3 answered {status} {code}: {message}")]
-    Refused { status: StatusCode, code: String, message: String },
+    Refused {
+        status: StatusCode,
+        code: String,
+        message: String,
+        /// Where the bucket is, when that is the problem.
+        region: Option<String>,
+    },
     #[error("the connection to S3 failed")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("S3 did not answer in time")]
@@ -41,7 +47,29 @@ impl Problem {
         let clean = |text: &str| {
             text.chars().take(MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
         };
-        Self::Refused { status, code: clean(code), message: clean(message) }
+        Self::Refused { status, code: clean(code), message: clean(message), region: None }
+    }
+
+    #[must_use]
+    pub fn in_region(self, told: Option<&str>) -> Self {
+        match self {
+            Self::Refused { status, code, message, .. } => {
+                Self::Refused { status, code, message, region: told.map(str::to_owned) }
+            }
+            Self::Broken(_) | Self::TimedOut | Self::Garbled(_) | Self::Differs { .. } | Self::Ours(_) => {
+                self
+            }
+        }
+    }
+
+    /// Where the bucket is, when the request was signed for another region.
+    pub fn region(&self) -> Option<&str> {
+        match self {
+            Self::Refused { region, .. } => region.as_deref(),
+            Self::Broken(_) | Self::TimedOut | Self::Garbled(_) | Self::Differs { .. } | Self::Ours(_) => {
+                None
+            }
+        }
     }
 
     pub fn garbled(error: impl std::fmt::Display) -> Self {

@@ -14,6 +14,7 @@ use crate::tag::bare;
 pub struct Refusal {
     pub code: String,
     pub message: String,
+    pub region: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -26,13 +27,16 @@ pub struct Begun {
 #[derive(Debug, Deserialize)]
 pub struct Done {
     #[serde(rename = "ETag")]
-    tag: String,
+    pub tag: String,
+    #[serde(rename = "ChecksumCRC64NVME")]
+    pub crc64: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Parts {
     pub is_truncated: bool,
+    pub checksum_algorithm: Option<String>,
     #[serde(rename = "Part")]
     pub parts: Vec<Part>,
 }
@@ -188,7 +192,7 @@ mod tests {
         let failed =
             b"  \n\n<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>Again</Message></Error>";
         assert!(is_refusal(failed) && !is_refusal(done));
-        let refusal = Refusal { code: "SlowDown".to_owned(), message: "Again".to_owned() };
+        let refusal = Refusal { code: "SlowDown".to_owned(), message: "Again".to_owned(), region: None };
         assert_eq!(read_refusal(failed), refusal);
         assert_eq!(status_of(&refusal.code), http::StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(read_refusal(b"<html>503</html>"), Refusal::default());

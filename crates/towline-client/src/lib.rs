@@ -6,9 +6,12 @@
 
 pub mod event;
 pub mod fingerprint;
+pub mod get;
 pub mod journal;
 mod publish;
 pub mod put;
 pub mod remote;
+pub mod server;
 pub mod source;
 pub mod trouble;
+pub mod verify;

@@ -1,0 +1,146 @@
+//! Where a server is: its URL, with the path that it lives under.
+
+use http::Uri;
+use http::uri::Scheme;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::trouble::Trouble;
+
+/// What a key's characters become in a path; the slashes between its segments stay.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// The same of one value in a query.
+const IN_QUERY: &AsciiSet = &IN_PATH.add(b'/');
+
+/// A URL without a slash at its end; it holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address(String);
+
+impl Address {
+    pub(super) fn parse(text: &str) -> Result<Self, Trouble> {
+        let refused = |why: &str| Trouble::refused(format!("this is no URL of a server: {why}"));
+        let uri = parse_uri(text)
+            .map_err(|why| refused(why).hint("a server's URL is like https://up.example.org"))?;
+        if uri.query().is_some() {
+            return Err(refused("it has a query"));
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+
+    /// What lies at a path, which begins with a slash and is escaped.
+    pub(super) fn at(&self, path: &str) -> Result<Uri, Trouble> {
+        let text = format!("{}{path}", self.0);
+        text.parse().map_err(|_| Trouble::refused("a name is too long for a URL"))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+}
+
+/// An absolute URL of HTTP without credentials, or what is wrong with it.
+pub(super) fn parse_uri(text: &str) -> Result<Uri, &'static str> {
+    // What comes after it is never sent, and would be lost without a word.
+    if text.contains('#') {
+        return Err("it has a '#'");
+    }
+    let uri: Uri = text.parse().map_err(|_| "it cannot be read")?;
+    match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {}
+        Some(_) | None => return Err("it begins with neither http:// nor https://"),
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            Err("it has a user in it: a token is given by TOWLINE_TOKEN or --token")
+        }
+        Some(authority) if authority.host().is_empty() => Err("it names no host"),
+        Some(_) => Ok(uri),
+        None => Err("it names no host"),
+    }
+}
+
+/// Where a redirect leads, as seen from the URL that was asked for.
+pub(super) fn resolve(from: &Uri, location: &str) -> Option<Uri> {
+    if location.contains("://") {
+        return parse_uri(location).ok();
+    }
+    let path = location.strip_prefix('/')?;
+    if path.starts_with('/') {
+        return None;
+    }
+    parse_uri(&format!("{}://{}{location}", from.scheme_str()?, from.authority()?)).ok()
+}
+
+/// A URL without its query, which may be a signature.
+pub(super) fn shown(uri: &Uri) -> String {
+    let (scheme, authority) = (uri.scheme_str().unwrap_or("http"), uri.authority());
+    format!("{scheme}://{}{}", authority.map_or("", |authority| authority.as_str()), uri.path())
+}
+
+pub(super) fn in_path(key: &str) -> String {
+    utf8_percent_encode(key, IN_PATH).to_string()
+}
+
+pub(super) fn in_query(text: &str) -> String {
+    utf8_percent_encode(text, IN_QUERY).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_live_under_a_path() {
+        for (text, expected) in [
+            ("http://a", "http://a/x"),
+            ("https://a.b:8443/", "https://a.b:8443/x"),
+            ("http://[::1]:9/up/", "http://[::1]:9/up/x"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().at("/x").unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused_without_repeating_what_may_be_secret() {
+        for text in [
+            "",
+            "a",
+            "a:80",
+            "ftp://a",
+            "http://",
+            "http:///x",
+            "http://me:secret@a",
+            "http://a/?x=secret",
+            "http://a/#secret",
+        ] {
+            let trouble = Address::parse(text).unwrap_err();
+            assert!(matches!(trouble, Trouble::Refused { .. }), "{text}");
+            assert!(!format!("{trouble:?}").contains("secret"), "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_followed_from_where_it_was_said() {
+        let from: Uri = "https://a:1/x/y?z".parse().unwrap();
+        for (location, expected) in [
+            ("http://b/c?d=e", Some("http://b/c?d=e")),
+            ("/c", Some("https://a:1/c")),
+            ("//b/c", None),
+            ("c", None),
+            ("file:///etc", None),
+            ("ftp://b/c", None),
+        ] {
+            assert_eq!(resolve(&from, location).map(|uri| uri.to_string()).as_deref(), expected);
+        }
+        assert_eq!(shown(&from), "https://a:1/x/y");
+    }
+
+    #[test]
+    fn keys_are_escaped() {
+        assert_eq!(in_path("a b/ü+%.mp4"), "a%20b/%C3%BC%2B%25.mp4");
+        assert_eq!(in_query("a/b&c"), "a%2Fb%26c");
+    }
+}

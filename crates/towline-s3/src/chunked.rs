@@ -65,7 +65,11 @@ impl<T: FnOnce() -> Option<String>> Cutting<T> {
             self.trailer = Some(trailer);
             return Ok(Some((format!("{end_of_last}{:x}\r\n", self.chunk_left).into(), self)));
         }
-        if !self.frame.is_empty() || self.frames.next().await.is_some() {
+        while self.frame.is_empty() {
+            let Some(frame) = self.frames.next().await else { break };
+            self.frame = frame?;
+        }
+        if !self.frame.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "there are more bytes than were told"));
         }
         let line = trailer().ok_or_else(|| io::Error::other("no checksum of what has passed"))?;

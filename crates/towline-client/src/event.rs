@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::get::Fetched;
 use crate::remote::{Receipt, Ticket};
 
 /// Shows what happens to files. Called often and from many tasks: it must not wait.
@@ -63,6 +64,8 @@ pub enum Event<'a> {
         what: &'a str,
     },
     Done(&'a Report),
+    /// A download is whole, and here.
+    Fetched(&'a Fetched),
     Failed {
         why: &'a str,
     },

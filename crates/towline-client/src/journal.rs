@@ -21,6 +21,7 @@ use crate::publish;
 use crate::remote::Ticket;
 use crate::source::{Identity, shown};
 
+pub(crate) use hold::{Alone, open_alone};
 pub use hold::{Hold, NoHold};
 
 /// How much of an id is enough to mean it.

@@ -5,6 +5,7 @@ mod file;
 mod stream;
 
 pub use file::{FileSource, Identity};
+pub(crate) use file::{digest_of, reason};
 pub use stream::{Piece, StreamSource};
 
 /// Where the bytes of an upload come from.

@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use thiserror::Error;
 
 use super::Broken;
@@ -28,34 +29,55 @@ pub enum NoHold {
     Broken(Broken),
 }
 
-impl Hold {
-    pub(crate) fn take(path: PathBuf) -> Result<Self, NoHold> {
-        let broken = |error: &io::Error| NoHold::Broken(Broken::new("locking", &path, error));
-        loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)
-                .map_err(|error| broken(&error))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(NoHold::Busy { pid: pid_in(&mut file) }),
-                Err(TryLockError::Error(error)) => return Err(broken(&error)),
+/// A file that was opened to be written by one process only.
+#[derive(Debug)]
+pub(crate) enum Alone {
+    /// By this one, until it is closed.
+    Ours(File),
+    /// By another one, at this moment.
+    Theirs(File),
+}
+
+/// Opens or creates a file, and locks it. Symbolic links are not followed: in a folder for everybody, such as that for
+/// temporary files, they could be anybody's.
+pub(crate) fn open_alone(path: &Path, mode: u32) -> io::Result<Alone> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .mode(mode)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    loop {
+        let file = options.open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Alone::Theirs(file)),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Whoever had it before may have moved or removed it between our opening and our lock: then the lock is on a file
+        // that nobody else will find.
+        let held = file.metadata()?;
+        match path.symlink_metadata() {
+            Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => {
+                return Ok(Alone::Ours(file));
             }
-            // Whoever held it before may have removed the name between our opening and our lock: then the lock is on a
-            // file that nobody else will find.
-            let is_same = |found: &std::fs::Metadata, held: &std::fs::Metadata| {
-                (found.dev(), found.ino()) == (held.dev(), held.ino())
-            };
-            let held = file.metadata().map_err(|error| broken(&error))?;
-            if path.metadata().is_ok_and(|found| is_same(&found, &held)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+impl Hold {
+    pub(super) fn take(path: PathBuf) -> Result<Self, NoHold> {
+        match open_alone(&path, 0o600) {
+            Ok(Alone::Ours(mut file)) => {
                 // Only for the message to others: nothing depends on it.
                 file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).ok();
-                return Ok(Self { path, _file: file });
+                Ok(Self { path, _file: file })
             }
+            Ok(Alone::Theirs(file)) => Err(NoHold::Busy { pid: pid_in(file) }),
+            Err(error) => Err(NoHold::Broken(Broken::new("locking", &path, &error))),
         }
     }
 }
@@ -67,7 +89,7 @@ impl Drop for Hold {
     }
 }
 
-fn pid_in(file: &mut File) -> Option<u32> {
+fn pid_in(file: File) -> Option<u32> {
     let mut text = String::new();
     file.take(16).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()

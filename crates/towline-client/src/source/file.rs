@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +73,7 @@ pub struct FileSource {
 
 #[derive(Debug)]
 struct Opened {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     identity: Identity,
 }
@@ -86,7 +87,8 @@ impl FileSource {
         let file = File::open(path).map_err(|error| cannot(&error))?;
         let metadata = file.metadata().map_err(|error| cannot(&error))?;
         check_kind(path, &metadata)?;
-        let opened = Opened { file, path: path.to_owned(), identity: Identity::of(&metadata) };
+        let opened =
+            Opened { file: Arc::new(file), path: path.to_owned(), identity: Identity::of(&metadata) };
         Ok(Self { opened: Arc::new(opened) })
     }
 
@@ -106,7 +108,7 @@ impl FileSource {
     /// The bytes of a range, one frame ahead of who takes them. Nothing is read before the first frame is asked for.
     pub fn frames(&self, offset_bytes: u64, size_bytes: u64) -> Frames {
         let ahead =
-            Ahead { opened: Arc::clone(&self.opened), at: offset_bytes, rest: size_bytes, reading: None };
+            Ahead { file: Arc::clone(&self.opened.file), at: offset_bytes, rest: size_bytes, reading: None };
         let stream = stream::unfold(ahead, |mut ahead| async {
             let frame = ahead.next().await?;
             Some((frame, ahead))
@@ -121,15 +123,10 @@ impl FileSource {
         size_bytes: u64,
         algorithm: Option<Algorithm>,
     ) -> Result<Computed, Trouble> {
-        let mut digester = Digester::new(algorithm);
-        while digester.size_bytes() < size_bytes {
-            let opened = Arc::clone(&self.opened);
-            let step = async move {
-                spawn_blocking(move || opened.digest(digester, offset_bytes, size_bytes)).await?
-            };
-            digester = step.await.map_err(|error| self.trouble(&error))?;
-        }
-        Ok(digester.finish())
+        let file = Arc::clone(&self.opened.file);
+        digest_of(file, offset_bytes..offset_bytes.saturating_add(size_bytes), algorithm)
+            .await
+            .map_err(|error| self.trouble(&error))
     }
 
     /// The bytes of a short range.
@@ -170,21 +167,35 @@ impl FileSource {
     }
 }
 
-impl Opened {
-    /// The next step of digesting a range, on a thread that may wait.
-    fn digest(&self, mut digester: Digester, offset_bytes: u64, size_bytes: u64) -> io::Result<Digester> {
-        let until = size_bytes.min(digester.size_bytes().saturating_add(DIGEST_STEP_BYTES));
-        while digester.size_bytes() < until {
-            let at = digester.size_bytes();
-            digester.update(Block::read_at(&self.file, offset_bytes + at, until - at)?.as_ref());
-        }
-        Ok(digester)
+/// Reads and digests a range of a file. A file that ends before is an error.
+pub(crate) async fn digest_of(
+    file: Arc<File>,
+    range: Range<u64>,
+    algorithm: Option<Algorithm>,
+) -> io::Result<Computed> {
+    let mut digester = Digester::new(algorithm);
+    let mut at = range.start;
+    while at < range.end {
+        let (file, end) = (Arc::clone(&file), range.end.min(at.saturating_add(DIGEST_STEP_BYTES)));
+        digester = spawn_blocking(move || digest_step(&file, at..end, digester)).await??;
+        at = end;
     }
+    Ok(digester.finish())
+}
+
+fn digest_step(file: &File, range: Range<u64>, mut digester: Digester) -> io::Result<Digester> {
+    let mut at = range.start;
+    while at < range.end {
+        let block = Block::read_at(file, at, range.end - at)?;
+        digester.update(block.as_ref());
+        at += block.size_bytes() as u64;
+    }
+    Ok(digester)
 }
 
 /// Reads a range one block ahead.
 struct Ahead {
-    opened: Arc<Opened>,
+    file: Arc<File>,
     at: u64,
     rest: u64,
     reading: Option<JoinHandle<io::Result<Block>>>,
@@ -213,8 +224,8 @@ impl Ahead {
         if self.rest == 0 {
             return;
         }
-        let (opened, at, size_bytes) = (Arc::clone(&self.opened), self.at, self.rest.min(BLOCK_BYTES as u64));
-        self.reading = Some(spawn_blocking(move || Block::read_at(&opened.file, at, size_bytes)));
+        let (file, at, size_bytes) = (Arc::clone(&self.file), self.at, self.rest.min(BLOCK_BYTES as u64));
+        self.reading = Some(spawn_blocking(move || Block::read_at(&file, at, size_bytes)));
         self.at += size_bytes;
         self.rest -= size_bytes;
     }

@@ -1,0 +1,298 @@
+//! Downloads a file in parallel ranges, into a place beside its final name. The final name only ever leads to the whole
+//! file; what has arrived is used by the next try, after anything.
+
+mod notes;
+mod partial;
+mod pour;
+mod reading;
+mod target;
+
+#[cfg(test)]
+pub(crate) mod double;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use tokio::time::Instant;
+use towline_core::crc64::Joined;
+use towline_core::digest::{Algorithm, Digest, Digester};
+
+use crate::event::{Event, FileNumber, Watch};
+use crate::put::Patience;
+use crate::remote::{Shelf, Slot, Stored};
+use crate::source::{FileSource, shown};
+use crate::trouble::Trouble;
+
+use notes::Header;
+use partial::Partial;
+use target::Target;
+
+pub(crate) use notes::{piece_bytes, slots};
+pub(crate) use reading::Job;
+
+/// How many bytes are collected for one write.
+const WRITE_BYTES: usize = 1024 * 1024;
+/// How often a download begins again because the file was replaced at the other end.
+const REPLACED_MAX: u32 = 5;
+
+/// How files are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many ranges are under way at once.
+    pub workers: usize,
+    pub patience: Patience,
+    /// How long a line may be silent before it counts as broken.
+    pub silence: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { workers: 4, patience: Patience::default(), silence: Duration::from_mins(1) }
+    }
+}
+
+/// Downloads from one place.
+#[derive(Debug)]
+pub struct Get {
+    shelf: Arc<dyn Shelf>,
+    watch: Arc<dyn Watch>,
+    options: Options,
+}
+
+/// How a file came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetched {
+    /// Where it is now; nothing when it went to standard output.
+    pub path: Option<PathBuf>,
+    pub size_bytes: u64,
+    /// Over all bytes as they came, and as they were found here again.
+    pub crc64: u64,
+    /// The digest that the other end tells, found to be true; nothing where it tells none.
+    pub checked: Option<Digest>,
+    pub took: Duration,
+    /// What came over the line.
+    pub received_bytes: u64,
+    /// What was here from before.
+    pub kept_bytes: u64,
+    pub retries: u64,
+}
+
+impl Get {
+    pub fn new(shelf: Arc<dyn Shelf>, watch: Arc<dyn Watch>, options: Options) -> Self {
+        Self { shelf, watch, options }
+    }
+
+    /// Downloads a file to `target`: a path, a folder, or `-` for standard output. What bears the final name is replaced
+    /// once the new file is whole, checked and durable. Dropped at any moment, what has arrived is used by the next run.
+    pub async fn run(&self, number: FileNumber, key: &str, target: &Path) -> Result<Fetched, Trouble> {
+        let ended = if target == Path::new("-") {
+            Box::pin(self.pour(number, key, &mut tokio::io::stdout())).await
+        } else {
+            Box::pin(self.fetch(number, key, target)).await
+        };
+        match &ended {
+            Ok(fetched) => self.watch.see(number, Event::Fetched(fetched)),
+            Err(trouble) => self.watch.see(number, Event::Failed { why: &trouble.to_string() }),
+        }
+        ended
+    }
+
+    async fn fetch(&self, number: FileNumber, key: &str, target: &Path) -> Result<Fetched, Trouble> {
+        let began_at = Instant::now();
+        let mut failures = 0;
+        loop {
+            let stored = find(&*self.shelf, key).await?;
+            let target = Target::resolve(target, &stored.key)?;
+            let job = Job::new((&*self.shelf, &*self.watch), self.options, (number, &stored));
+            match Box::pin(self.fetch_this(&job, target)).await {
+                Err(Trouble::Gone { what }) if failures < REPLACED_MAX => {
+                    failures += 1;
+                    self.watch.see(number, Event::Note { what: &format!("{what}: looking again") });
+                    let patience = self.options.patience;
+                    let wait =
+                        patience.wait(failures.min(patience.tries.saturating_sub(1)), None, fastrand::f64());
+                    tokio::time::sleep(wait.unwrap_or_default()).await;
+                }
+                Ok(fetched) => return Ok(Fetched { took: began_at.elapsed(), ..fetched }),
+                Err(trouble) => return Err(trouble),
+            }
+        }
+    }
+
+    /// Downloads this very content.
+    async fn fetch_this(&self, job: &Job<'_>, target: Target) -> Result<Fetched, Trouble> {
+        let header = Header::of(job.stored);
+        let (partial, claimed) = Partial::open(target, header.clone()).await?;
+        let kept = self.keep(job, &partial, (&header, claimed)).await?;
+        let kept_bytes = sizes(&header, &kept);
+        let arrived = Box::pin(self.receive(job, &partial, (&header, kept))).await;
+        // Writes go on when whoever waits for them is dropped: nobody else may have the file before they are done.
+        partial.settle().await;
+        let crc64 = joined(&header, &arrived?);
+        job.watch.see(job.number, Event::Finishing);
+        match check(job.stored, crc64, Some(partial.growing())).await? {
+            Verdict::Wrong(what) => {
+                partial.discard().await?;
+                Err(Trouble::refused(what)
+                    .hint("nothing of it was kept; run the same command again to download it anew"))
+            }
+            Verdict::True(checked) => Ok(Fetched {
+                path: Some(partial.publish().await?),
+                size_bytes: header.size_bytes,
+                crc64,
+                checked,
+                took: Duration::ZERO,
+                received_bytes: job.received_bytes(),
+                kept_bytes,
+                retries: job.retries(),
+            }),
+        }
+    }
+
+    /// The pieces of before that are found on the disk as they came.
+    async fn keep(
+        &self,
+        job: &Job<'_>,
+        partial: &Partial,
+        (header, claimed): (&Header, BTreeMap<u32, u64>),
+    ) -> Result<BTreeMap<u32, u64>, Trouble> {
+        job.watch.see(
+            job.number,
+            Event::Began {
+                ticket: None,
+                total_bytes: Some(header.size_bytes),
+                part_bytes: header.piece_bytes,
+                is_resumed: !claimed.is_empty(),
+            },
+        );
+        let compared = slots(header.size_bytes, header.piece_bytes)
+            .filter_map(|slot| claimed.get(&slot.number).map(|crc64| (slot, *crc64)))
+            .map(|(slot, crc64)| async move {
+                let found = partial.digest(slot).await?;
+                job.watch.see(job.number, Event::Compared { bytes: slot.size_bytes });
+                Ok::<_, Trouble>((found == crc64).then_some((slot.number, crc64)))
+            });
+        let kept: BTreeMap<u32, u64> = stream::iter(compared)
+            .buffer_unordered(self.options.workers.max(1))
+            .try_filter_map(async |kept| Ok(kept))
+            .try_collect()
+            .await?;
+        if !kept.is_empty() {
+            let parts = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+            job.watch.see(job.number, Event::Kept { bytes: sizes(header, &kept), parts });
+        }
+        Ok(kept)
+    }
+
+    /// Brings in what is missing; gives the digests of all pieces.
+    async fn receive(
+        &self,
+        job: &Job<'_>,
+        partial: &Partial,
+        (header, mut pieces): (&Header, BTreeMap<u32, u64>),
+    ) -> Result<BTreeMap<u32, u64>, Trouble> {
+        let missing: Vec<Slot> = slots(header.size_bytes, header.piece_bytes)
+            .filter(|slot| !pieces.contains_key(&slot.number))
+            .collect();
+        let mut arriving = stream::iter(missing)
+            .map(|slot| receive_piece(job, partial, slot).boxed())
+            .buffer_unordered(self.options.workers.max(1));
+        while let Some((number, crc64)) = arriving.try_next().await? {
+            pieces.insert(number, crc64);
+        }
+        Ok(pieces)
+    }
+}
+
+/// One piece, into its place.
+async fn receive_piece(job: &Job<'_>, partial: &Partial, slot: Slot) -> Result<(u32, u64), Trouble> {
+    let mut reading = job.read(slot);
+    let mut digester = Digester::new(None);
+    let mut frames = Vec::new();
+    let mut frames_bytes = 0;
+    let mut at = slot.offset_bytes;
+    loop {
+        let frame = reading.next().await?;
+        let is_end = frame.is_none();
+        if let Some(frame) = frame {
+            digester.update(&frame);
+            frames_bytes += frame.len();
+            frames.push(frame);
+        }
+        if frames_bytes >= WRITE_BYTES || (is_end && frames_bytes > 0) {
+            partial.write(at, std::mem::take(&mut frames)).await?;
+            at += frames_bytes as u64;
+            frames_bytes = 0;
+        }
+        if is_end {
+            break;
+        }
+    }
+    let crc64 = digester.finish().crc64;
+    partial.record(slot.number, crc64).await?;
+    job.watch.see(job.number, Event::Landed { number: slot.number, size_bytes: slot.size_bytes });
+    Ok((slot.number, crc64))
+}
+
+/// What the other end knows of a file that should be there.
+async fn find(shelf: &dyn Shelf, key: &str) -> Result<Stored, Trouble> {
+    let missing = || Trouble::refused(format!("there is no file {}", shown(key)));
+    shelf.stored(key).await?.ok_or_else(missing)
+}
+
+fn sizes(header: &Header, pieces: &BTreeMap<u32, u64>) -> u64 {
+    let slots = slots(header.size_bytes, header.piece_bytes);
+    slots.filter(|slot| pieces.contains_key(&slot.number)).map(|slot| slot.size_bytes).sum()
+}
+
+fn joined(header: &Header, pieces: &BTreeMap<u32, u64>) -> u64 {
+    let mut joined = Joined::default();
+    for (slot, crc64) in slots(header.size_bytes, header.piece_bytes).zip(pieces.values()) {
+        joined.push(*crc64, slot.size_bytes);
+    }
+    joined.crc64()
+}
+
+/// What the digest of the whole says.
+enum Verdict {
+    /// It is the told one; nothing when none was told.
+    True(Option<Digest>),
+    Wrong(String),
+}
+
+/// Compares with what the other end tells; by another digest than CRC-64/NVME only where there is a file to read again.
+async fn check(stored: &Stored, crc64: u64, file: Option<&Path>) -> Result<Verdict, Trouble> {
+    let (told, found) = match (stored.crc64, &stored.digest, file) {
+        (Some(told), _, _) => (Digest::of_crc64(told), Digest::of_crc64(crc64)),
+        (None, Some(told), Some(path)) => {
+            let computed =
+                FileSource::open(path)?.digest(0, stored.size_bytes, Some(told.algorithm())).await?;
+            // Here the CRC is that of the disk: what came, and is not there, must not be published.
+            if computed.crc64 != crc64 {
+                return Ok(Verdict::Wrong(format!("{} was damaged on this disk", shown(&stored.key))));
+            }
+            let Some(found) = computed.get(told.algorithm()) else { return Ok(Verdict::True(None)) };
+            (told.clone(), found)
+        }
+        (None, _, _) => return Ok(Verdict::True(None)),
+    };
+    Ok(compare(&stored.key, told, &found))
+}
+
+fn compare(key: &str, told: Digest, found: &Digest) -> Verdict {
+    if told == *found {
+        return Verdict::True(Some(told));
+    }
+    let algorithm: Algorithm = told.algorithm();
+    let (told, found) = (told.to_hex(), found.to_hex());
+    Verdict::Wrong(format!(
+        "{} is not what it should be: its {algorithm} should be {told} and is {found}",
+        shown(key)
+    ))
+}
+
+#[cfg(test)]
+mod tests;

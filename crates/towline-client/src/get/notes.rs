@@ -1,0 +1,150 @@
+//! What is written beside a file that is on its way: of which content it is, and which of its pieces have come. Text that
+//! grows by a line with each piece. Nothing in it is trusted before the piece is digested again, so that it needs no sync.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::remote::{Slot, Stored};
+
+/// How much is asked for at once: enough that a round trip does not count, and little enough to ask for again.
+const PIECE_BYTES_MIN: u64 = 8 * 1024 * 1024;
+/// Bounds the notes of huge files.
+const PIECES_MAX: u64 = 10_000;
+const MIB: u64 = 1024 * 1024;
+
+/// Which content is on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Header {
+    key: String,
+    pub(super) size_bytes: u64,
+    pub(super) piece_bytes: u64,
+    tag: Option<String>,
+    /// As text: a number of JSON has 53 bits for many who read it.
+    crc64: Option<String>,
+    digest: Option<String>,
+}
+
+impl Header {
+    pub(super) fn of(stored: &Stored) -> Self {
+        Self {
+            key: stored.key.clone(),
+            size_bytes: stored.size_bytes,
+            piece_bytes: piece_bytes(stored.size_bytes),
+            tag: stored.tag.clone(),
+            crc64: stored.crc64.map(|crc64| format!("{crc64:016x}")),
+            digest: stored.digest.as_ref().map(|digest| format!("{digest:?}")),
+        }
+    }
+
+    /// Whether two contents with the same header are the same: a size alone, or a weak tag, says too little.
+    pub(super) fn tells_content(&self) -> bool {
+        let has_tag = self.tag.as_ref().is_some_and(|tag| !tag.starts_with("W/"));
+        has_tag || self.crc64.is_some() || self.digest.is_some()
+    }
+
+    /// The first line.
+    pub(super) fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("strings and numbers are always JSON");
+        line.push('\n');
+        line
+    }
+}
+
+/// The line of a piece that has come.
+pub(super) fn line(number: u32, crc64: u64) -> String {
+    format!("{number} {crc64:016x}\n")
+}
+
+/// Of which content the notes are, and what they claim to have come. A line that was not finished says nothing.
+pub(super) fn parse(text: &str) -> Option<(Header, BTreeMap<u32, u64>)> {
+    let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let header = serde_json::from_str(lines.next()?).ok()?;
+    let pieces = lines.filter_map(|line| {
+        let (number, crc64) = line.split_once(' ')?;
+        let crc64 = (crc64.len() == 16).then(|| u64::from_str_radix(crc64, 16).ok())??;
+        Some((number.parse().ok()?, crc64))
+    });
+    Some((header, pieces.collect()))
+}
+
+pub(crate) fn piece_bytes(total_bytes: u64) -> u64 {
+    total_bytes.div_ceil(PIECES_MAX).max(PIECE_BYTES_MIN).next_multiple_of(MIB)
+}
+
+/// The pieces of a file of this size, in order. There is none when it has no bytes.
+pub(crate) fn slots(total_bytes: u64, piece_bytes: u64) -> impl Iterator<Item = Slot> {
+    (1_u32..).map_while(move |number| {
+        let offset_bytes = u64::from(number - 1).checked_mul(piece_bytes)?;
+        let size_bytes = piece_bytes.min(total_bytes.checked_sub(offset_bytes)?);
+        (size_bytes > 0).then_some(Slot { number, offset_bytes, size_bytes })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use towline_core::digest::{Algorithm, Digest};
+
+    use super::*;
+
+    fn stored() -> Stored {
+        Stored {
+            key: "a b/ü\n.mp4".into(),
+            size_bytes: u64::MAX,
+            tag: Some("\"1\"".into()),
+            crc64: Some(u64::MAX),
+            digest: Digest::new(Algorithm::Crc32, vec![1, 2, 3, 4]),
+            content_type: None,
+        }
+    }
+
+    #[test]
+    fn notes_are_read_back_and_the_later_line_counts() {
+        let header = Header::of(&stored());
+        let text = header.to_line() + &line(7, 1) + &line(1, u64::MAX) + &line(7, 2);
+        assert_eq!(parse(&text), Some((header, BTreeMap::from([(1, u64::MAX), (7, 2)]))));
+    }
+
+    #[test]
+    fn what_was_torn_says_nothing() {
+        let header = Header::of(&stored());
+        let text = header.to_line() + &line(1, 1) + &line(2, 2);
+        for end in 0..text.len() {
+            let Some((parsed, pieces)) = text.get(..end).and_then(parse) else {
+                assert!(end < header.to_line().len() || !text.is_char_boundary(end));
+                continue;
+            };
+            assert_eq!(parsed, header);
+            assert!(pieces.iter().all(|(number, crc64)| u64::from(*number) == *crc64), "{pieces:?}");
+        }
+        for bad in ["", "\n", "{}\n", "1 0000000000000001\n"] {
+            assert_eq!(parse(bad), None);
+        }
+        let (_, pieces) = parse(&(header.to_line() + "x y\n1 zz\n1 +000000000000001\n\n")).unwrap();
+        assert!(pieces.len() <= 1);
+    }
+
+    #[test]
+    fn a_size_or_a_weak_tag_does_not_tell_a_content() {
+        let bare = Stored { tag: None, crc64: None, digest: None, ..stored() };
+        assert!(!Header::of(&bare).tells_content());
+        assert!(!Header::of(&Stored { tag: Some("W/\"1\"".into()), ..bare.clone() }).tells_content());
+        assert!(Header::of(&Stored { tag: Some("\"1\"".into()), ..bare.clone() }).tells_content());
+        assert!(Header::of(&Stored { crc64: Some(0), ..bare }).tells_content());
+    }
+
+    #[test]
+    fn pieces_cover_a_file_of_any_size_and_stay_few() {
+        for total_bytes in [0, 1, PIECE_BYTES_MIN, PIECE_BYTES_MIN + 1, 100 << 30, 5 << 40, 1 << 50] {
+            let mut end = 0;
+            let mut count = 0;
+            for slot in slots(total_bytes, piece_bytes(total_bytes)) {
+                assert_eq!(slot.offset_bytes, end);
+                end += slot.size_bytes;
+                count += 1;
+            }
+            assert_eq!(end, total_bytes);
+            assert!(count <= PIECES_MAX);
+        }
+    }
+}

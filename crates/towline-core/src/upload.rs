@@ -79,9 +79,11 @@ impl Upload {
         self.progress.landed_count > 0 || self.tail.is_some()
     }
 
-    /// Whether it is for this very file, as far as a client can say that beforehand.
+    /// Whether it is for this very file, as far as a client can say that beforehand. Who does not know the size may mean
+    /// an upload whose size was declared since.
     pub fn is_same_file(&self, key: &Key, total_bytes: Option<u64>, about: &About) -> bool {
-        self.key == *key && self.plan.total_bytes() == total_bytes && self.about.declared == about.declared
+        let is_same_size = total_bytes.is_none() || self.plan.total_bytes() == total_bytes;
+        self.key == *key && is_same_size && self.about.declared == about.declared
     }
 
     /// Whether every byte of the declared total has landed.

@@ -6,6 +6,7 @@ mod end;
 mod events;
 mod list;
 mod parts;
+mod size;
 mod watch;
 mod wire;
 
@@ -40,6 +41,7 @@ impl Door for Session {
             routes!(parts::put),
             routes!(parts::page, parts::register),
             routes!(parts::urls),
+            routes!(size::declare),
             routes!(watch::status),
             routes!(events::events),
             routes!(end::complete),

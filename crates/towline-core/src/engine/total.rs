@@ -68,7 +68,9 @@ impl Room {
             return Ok(());
         };
         if last > self.limits.parts_max {
-            return Err(Refusal::TooLarge { got_bytes: total_bytes, allowed_bytes: upload.offset() }.into());
+            let slot = upload.plan.slot(1, &self.limits)?;
+            let allowed_bytes = slot.room.max_bytes().saturating_mul(u64::from(self.limits.parts_max));
+            return Err(Refusal::TooLarge { got_bytes: total_bytes, allowed_bytes }.into());
         }
         for part in self.catalog.parts(upload.id, last.saturating_sub(1), 2).await? {
             let fits = plan.slot(u64::from(part.number), &self.limits);

@@ -75,7 +75,7 @@ fn order(request: InitRequest, headers: &HeaderMap) -> Result<Order, Refused> {
     Ok(Order {
         key,
         cut: Cut::Even { wish_bytes: request.chunk_size },
-        total_bytes: Some(request.file_size),
+        total_bytes: request.file_size,
         about: About {
             filename: request.filename,
             content_type: request.content_type,

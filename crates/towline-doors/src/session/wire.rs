@@ -24,9 +24,9 @@ pub(super) struct InitRequest {
         example = "video.mp4"
     )]
     pub(super) filename: String,
-    /// In bytes; 0 is fine.
+    /// In bytes; 0 is fine. Left out while nobody knows: then it is declared before the last part is sent.
     #[schema(example = 104_857_600)]
-    pub(super) file_size: u64,
+    pub(super) file_size: Option<u64>,
     /// How large the parts are wished to be; the reply's `part_bytes` is what holds. The server's
     /// `part_size` when left out.
     #[schema(minimum = 1, example = 5_242_880)]
@@ -128,7 +128,7 @@ impl Status {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct InitReply {
     pub(super) session_id: String,
-    /// Parts are numbered from 1 to this.
+    /// Parts are numbered from 1 to this; null until the file's size is declared.
     pub(super) total_parts: Option<u32>,
     pub(super) key: String,
     /// Every part has this many bytes but the last, which has the rest.
@@ -276,6 +276,24 @@ pub(super) struct PartLine {
     /// How S3's clients name it.
     pub(super) etag: String,
     pub(super) landed_at: String,
+}
+
+/// How large the file is after all.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct SizeRequest {
+    /// In bytes; no less than what has landed.
+    #[schema(example = 104_857_600)]
+    pub(super) file_size: u64,
+}
+
+/// The upload of a known size.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SizeReply {
+    pub(super) session_id: String,
+    pub(super) file_size: Option<u64>,
+    /// Parts are numbered from 1 to this.
+    pub(super) total_parts: Option<u32>,
+    pub(super) progress: ProgressReply,
 }
 
 /// Parts that were sent to the store directly.

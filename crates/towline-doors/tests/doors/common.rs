@@ -180,6 +180,7 @@ async fn the_document_describes_what_is_served() {
     put /upload/{session_id}/part/{part_number}
     get /upload/{session_id}/parts
     post /upload/{session_id}/parts
+    post /upload/{session_id}/size
     get /upload/{session_id}/status
     post /upload/{session_id}/urls
     get /uploads/download/{key}

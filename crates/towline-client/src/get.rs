@@ -103,20 +103,27 @@ impl Get {
     async fn fetch(&self, number: FileNumber, key: &str, target: &Path) -> Result<Fetched, Trouble> {
         let began_at = Instant::now();
         let mut failures = 0;
+        let (mut received_bytes, mut retries) = (0, 0);
         loop {
             let stored = find(&*self.shelf, key).await?;
             let target = Target::resolve(target, &stored.key)?;
             let job = Job::new((&*self.shelf, &*self.watch), self.options, (number, &stored));
-            match Box::pin(self.fetch_this(&job, target)).await {
+            let ended = Box::pin(self.fetch_this(&job, target)).await;
+            received_bytes += job.received_bytes();
+            retries += job.retries();
+            match ended {
                 Err(Trouble::Gone { what }) if failures < REPLACED_MAX => {
                     failures += 1;
+                    self.watch.see(number, Event::Lost { bytes: job.received_bytes() + job.kept_bytes() });
                     self.watch.see(number, Event::Note { what: &format!("{what}: looking again") });
                     let patience = self.options.patience;
                     let wait =
                         patience.wait(failures.min(patience.tries.saturating_sub(1)), None, fastrand::f64());
                     tokio::time::sleep(wait.unwrap_or_default()).await;
                 }
-                Ok(fetched) => return Ok(Fetched { took: began_at.elapsed(), ..fetched }),
+                Ok(fetched) => {
+                    return Ok(Fetched { took: began_at.elapsed(), received_bytes, retries, ..fetched });
+                }
                 Err(trouble) => return Err(trouble),
             }
         }
@@ -127,7 +134,6 @@ impl Get {
         let header = Header::of(job.stored);
         let (partial, claimed) = Partial::open(target, header.clone()).await?;
         let kept = self.keep(job, &partial, (&header, claimed)).await?;
-        let kept_bytes = sizes(&header, &kept);
         let arrived = Box::pin(self.receive(job, &partial, (&header, kept))).await;
         // Writes go on when whoever waits for them is dropped: nobody else may have the file before they are done.
         partial.settle().await;
@@ -146,7 +152,7 @@ impl Get {
                 checked,
                 took: Duration::ZERO,
                 received_bytes: job.received_bytes(),
-                kept_bytes,
+                kept_bytes: job.kept_bytes(),
                 retries: job.retries(),
             }),
         }
@@ -181,8 +187,7 @@ impl Get {
             .try_collect()
             .await?;
         if !kept.is_empty() {
-            let parts = u32::try_from(kept.len()).unwrap_or(u32::MAX);
-            job.watch.see(job.number, Event::Kept { bytes: sizes(header, &kept), parts });
+            job.keep(sizes(header, &kept), u32::try_from(kept.len()).unwrap_or(u32::MAX));
         }
         Ok(kept)
     }

@@ -207,6 +207,7 @@ pub(crate) struct Seen {
     pub(crate) kept_bytes: u64,
     pub(crate) received_bytes: u64,
     pub(crate) landed_bytes: u64,
+    pub(crate) lost_bytes: u64,
     pub(crate) retries: u64,
     pub(crate) notes: u64,
     pub(crate) ends: u64,
@@ -229,11 +230,8 @@ impl Watch for Tally {
             Event::Retrying { .. } => seen.retries += 1,
             Event::Note { .. } => seen.notes += 1,
             Event::Fetched(_) | Event::Failed { .. } => seen.ends += 1,
-            Event::Began { .. }
-            | Event::Lost { .. }
-            | Event::Workers { .. }
-            | Event::Finishing
-            | Event::Done(_) => {}
+            Event::Lost { bytes } => seen.lost_bytes += bytes,
+            Event::Began { .. } | Event::Workers { .. } | Event::Finishing | Event::Done(_) => {}
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) struct Job<'a> {
     pub(crate) number: FileNumber,
     pub(crate) stored: &'a Stored,
     received_bytes: AtomicU64,
+    kept_bytes: AtomicU64,
     retries: AtomicU64,
 }
 
@@ -33,12 +34,22 @@ impl<'a> Job<'a> {
         options: Options,
         (number, stored): (FileNumber, &'a Stored),
     ) -> Self {
-        let (received_bytes, retries) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { shelf, watch, options, number, stored, received_bytes, retries }
+        let [received_bytes, kept_bytes, retries] = [const { AtomicU64::new(0) }; 3];
+        Self { shelf, watch, options, number, stored, received_bytes, kept_bytes, retries }
     }
 
     pub(crate) fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.kept_bytes.load(Ordering::Relaxed)
+    }
+
+    /// So much is here from before, and as it should be.
+    pub(crate) fn keep(&self, bytes: u64, parts: u32) {
+        self.kept_bytes.store(bytes, Ordering::Relaxed);
+        self.watch.see(self.number, Event::Kept { bytes, parts });
     }
 
     pub(crate) fn retries(&self) -> u64 {

@@ -191,6 +191,7 @@ impl Reply {
 pub struct Client {
     pub wire: Wire,
     pub address: Address,
+    region: String,
     purse: Purse,
     clock: Arc<dyn Clock>,
     patience: Patience,
@@ -212,11 +213,17 @@ impl Client {
         // With all of those that carry bodies under way there is room for what is answered quickly.
         let requests =
             Semaphore::new(settings.bodies_max.saturating_add(REQUESTS_BESIDE).min(Semaphore::MAX_PERMITS));
-        Ok(Self { wire, address, purse, clock, patience: settings.patience, requests })
+        let region = settings.region.clone();
+        Ok(Self { wire, address, region, purse, clock, patience: settings.patience, requests })
     }
 
     pub fn patience(&self) -> &Patience {
         &self.patience
+    }
+
+    /// The one that requests are signed for.
+    pub fn region(&self) -> &str {
+        &self.region
     }
 
     pub fn now(&self) -> Timestamp {
@@ -347,7 +354,9 @@ fn refused(head: &http::response::Parts, body: &[u8]) -> Problem {
         Some(region) if status.is_redirection() => format!("the bucket is in region {region}"),
         Some(_) | None => refusal.message.clone(),
     };
-    Problem::refused(status, &refusal.code, &message).in_region(region)
+    let retry_after =
+        head.headers.get(http::header::RETRY_AFTER).and_then(|text| text.to_str().ok()?.parse().ok());
+    Problem::refused(status, &refusal.code, &message).told(region, retry_after.map(Duration::from_secs))
 }
 
 pub fn moment(at: Timestamp) -> Moment {

@@ -1,5 +1,7 @@
 //! What can go wrong with a request, and which fault it becomes. Neither a URL nor a secret is in it.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use thiserror::Error;
 use towline_core::error::{Fault, FaultKind};
@@ -28,6 +30,8 @@ pub enum Problem {
         message: String,
         /// Where the bucket is, when that is the problem.
         region: Option<String>,
+        /// How long it wished to be left alone.
+        retry_after: Option<Duration>,
     },
     #[error("the connection to S3 failed")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -47,14 +51,15 @@ impl Problem {
         let clean = |text: &str| {
             text.chars().take(MESSAGE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
         };
-        Self::Refused { status, code: clean(code), message: clean(message), region: None }
+        Self::Refused { status, code: clean(code), message: clean(message), region: None, retry_after: None }
     }
 
+    /// Adds what the answer said beside its document.
     #[must_use]
-    pub fn in_region(self, told: Option<&str>) -> Self {
+    pub fn told(self, region: Option<&str>, retry_after: Option<Duration>) -> Self {
         match self {
             Self::Refused { status, code, message, .. } => {
-                Self::Refused { status, code, message, region: told.map(str::to_owned) }
+                Self::Refused { status, code, message, region: region.map(str::to_owned), retry_after }
             }
             Self::Broken(_) | Self::TimedOut | Self::Garbled(_) | Self::Differs { .. } | Self::Ours(_) => {
                 self

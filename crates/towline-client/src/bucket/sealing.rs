@@ -1,0 +1,143 @@
+//! Makes an object of an upload's parts, once, whatever breaks in between.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use towline_core::receipt::Voucher;
+use towline_s3::multipart::{Multipart, crc64_of, crc64_text};
+use towline_s3::tag::{EMPTY_TAG, bare, whole_tag};
+use towline_s3::{Call, Client, Problem, xml};
+
+use super::complaint::Act;
+use super::{Bucket, proving, reading};
+use crate::remote::{Landed, Proof, Receipt, Upload, Whole};
+use crate::trouble::Trouble;
+
+/// What the bucket's server says of an object that it has.
+struct Made {
+    tag: String,
+    crc64: Option<u64>,
+}
+
+pub(super) async fn finish(
+    bucket: &Bucket,
+    upload: &Upload,
+    parts: &[Landed],
+    whole: Whole,
+) -> Result<Receipt, Trouble> {
+    let key = &upload.ticket.key;
+    let made = match Box::pin(complete(bucket, upload, parts, whole)).await {
+        Ok(done) => Made { tag: bare(&done.tag).to_owned(), crc64: done.crc64.as_deref().and_then(crc64_of) },
+        Err(problem) if may_be_done(&problem) => {
+            let found = Box::pin(find(bucket, key, parts, whole)).await;
+            let trouble = bucket.trouble(&problem, Act::Finish, key);
+            found.ok().flatten().ok_or(if is_gone(&problem) {
+                Trouble::gone(trouble.to_string())
+            } else {
+                trouble
+            })?
+        }
+        Err(problem) if matches!(problem.code(), "InvalidPart" | "InvalidPartOrder") => {
+            return Err(Trouble::gone("completing an upload: S3 has not all parts as they were sent"));
+        }
+        Err(problem) => return Err(bucket.trouble(&problem, Act::Finish, key)),
+    };
+    let crc64 = match made.crc64 {
+        Some(crc64) => Some(crc64),
+        None => Box::pin(told(bucket, key, &made.tag, whole)).await?,
+    };
+    let address = &bucket.client().address;
+    Ok(Receipt {
+        key: key.clone(),
+        size_bytes: whole.total_bytes,
+        part_count: u32::try_from(parts.len()).unwrap_or(u32::MAX),
+        crc64,
+        voucher: Voucher::Store,
+        location: address.url(&address.name(key)),
+    })
+}
+
+async fn complete(
+    bucket: &Bucket,
+    upload: &Upload,
+    parts: &[Landed],
+    whole: Whole,
+) -> Result<xml::Done, Problem> {
+    let mut headers = Vec::new();
+    if upload.proof == Proof::Crc64 {
+        headers.push((proving::CRC64.to_owned(), crc64_text(whole.crc64)));
+        headers.push((proving::WHOLE.0.to_owned(), proving::WHOLE.1.to_owned()));
+    }
+    let mut tags: Vec<(u32, &str)> = parts.iter().map(|part| (part.number, part.tag.as_str())).collect();
+    tags.sort_unstable();
+    let asked = async |client: Arc<Client>| {
+        let name = client.address.name(&upload.ticket.key);
+        let multipart = Multipart { client: &client, name: &name, s3_id: &upload.ticket.id };
+        if tags.is_empty() {
+            return Box::pin(complete_nothing(&multipart, headers.clone())).await;
+        }
+        multipart.completed(tags.iter().copied(), headers.clone()).await
+    };
+    Box::pin(bucket.ask(asked)).await
+}
+
+/// S3 completes no upload without parts: nothing is a part of no bytes, which keeps type and metadata.
+async fn complete_nothing(
+    multipart: &Multipart<'_>,
+    headers: Vec<(String, String)>,
+) -> Result<xml::Done, Problem> {
+    let client = multipart.client;
+    match client.send(multipart.put_call(1)).await {
+        Ok(reply) => {
+            let tag = reply.tag()?;
+            multipart.completed([(1, tag.as_str())].into_iter(), headers).await
+        }
+        // Not every server takes such a part (Garage does not). The object is put as it is, then, without them.
+        Err(problem) if problem.status() == Some(StatusCode::BAD_REQUEST) => {
+            let put = client.send(Call::new(Method::PUT, client.address.path(multipart.name))).await?;
+            let tag = put.tag()?;
+            multipart.abort().await?;
+            Ok(xml::Done { tag, crc64: None })
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Whether the object may have been made all the same: the answer was lost, or the upload is gone for that very reason.
+fn may_be_done(problem: &Problem) -> bool {
+    is_gone(problem) || problem.may_pass()
+}
+
+fn is_gone(problem: &Problem) -> bool {
+    problem.is_upload_missing() || (problem.is_missing() && problem.code() != "NoSuchBucket")
+}
+
+/// The object, when it is the one that these parts make.
+async fn find(bucket: &Bucket, key: &str, parts: &[Landed], whole: Whole) -> Result<Option<Made>, Problem> {
+    let Some(reply) = Box::pin(reading::asked(bucket, key)).await? else { return Ok(None) };
+    let (tag, crc64) = (reply.tag()?, proving::crc64_in(&reply));
+    let nothing = || std::iter::once(EMPTY_TAG);
+    let expected = if parts.is_empty() {
+        whole_tag(nothing())
+    } else {
+        whole_tag(parts.iter().map(|part| part.tag.as_str()))
+    };
+    let is_empty = parts.is_empty() && tag == EMPTY_TAG;
+    let is_same = crc64 == Some(whole.crc64) || expected.as_ref() == Some(&tag) || is_empty;
+    let is_made = is_same && reply.size_bytes()? == whole.total_bytes;
+    Ok(is_made.then_some(Made { tag, crc64 }))
+}
+
+/// The digest of what was made, where it can be asked for. Another size than that of the file is no success.
+async fn told(bucket: &Bucket, key: &str, tag: &str, whole: Whole) -> Result<Option<u64>, Trouble> {
+    // The object is made: who may not read it, or a line that breaks now, changes nothing of that.
+    let Ok(Some(reply)) = Box::pin(reading::asked(bucket, key)).await else { return Ok(None) };
+    let is_this = reply.tag().is_ok_and(|found| found == tag);
+    match reply.size_bytes() {
+        Ok(size_bytes) if is_this && size_bytes != whole.total_bytes => {
+            Err(Trouble::refused(format!("S3 made {size_bytes} bytes of a file of {}", whole.total_bytes)))
+        }
+        Ok(_) if is_this => Ok(proving::crc64_in(&reply)),
+        Ok(_) | Err(_) => Ok(None),
+    }
+}

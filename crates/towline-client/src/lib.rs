@@ -4,6 +4,7 @@
 //! S3. What happens on the way is told to a [`Watch`](event::Watch). Nothing here knows a terminal, an environment or a
 //! signal: those belong to the program around it.
 
+pub mod bucket;
 pub mod event;
 pub mod fingerprint;
 pub mod get;

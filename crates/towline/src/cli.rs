@@ -16,13 +16,14 @@ use crate::exit::Exit;
 
 pub(crate) use bench::Bench;
 pub(crate) use chaos::Chaos;
-pub(crate) use client::Put;
+pub(crate) use client::{Abort, Get, Put, Reach, Resume, Status, Verify, Way, is_place};
 
 const EXAMPLES: &str = "\
 Examples:
   towline serve                           serve ./towline-data on http://127.0.0.1:8000
   towline serve --listen 0.0.0.0:8000 --config towline.toml
-  towline ls --status open                what is on its way
+  towline put video.mp4 http://127.0.0.1:8000
+  towline get video.mp4 --server http://127.0.0.1:8000
 
 Every setting is a flag, a TOWLINE_… variable or a line of the file: see `towline config`.";
 
@@ -32,6 +33,14 @@ Examples:
   TOWLINE_TOKEN=… towline serve --listen 0.0.0.0:8000
 
 `towline serve --help` lists all settings; each is also a TOWLINE_… variable or a line of the file.";
+
+const LS_EXAMPLES: &str = "\
+Examples:
+  towline ls http://up.example:8000       what is unfinished there
+  towline ls s3://bucket/2026/            what is unfinished in a bucket, below a prefix
+  towline ls --data /srv/uploads          all uploads of a data folder, beside its running server
+
+Without a place it is the server of TOWLINE_SERVER, if there is one, else ./towline-data.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -55,12 +64,23 @@ pub(crate) enum Command {
     Serve(ServerFlags),
     /// Upload files, over lines that break, to a server or straight to S3
     Put(Put),
+    /// Download a file, over lines that break, and check it
+    Get(Get),
+    /// Compare a file with what is stored
+    Verify(Verify),
+    /// Go on with an unfinished upload
+    Resume(Resume),
+    /// Show how far an upload is, or all that were begun from this machine
+    Status(Status),
+    /// Give an unfinished upload up
+    Abort(Abort),
+    /// Show the uploads of a server, a bucket or a data folder
+    #[command(after_help = LS_EXAMPLES)]
+    Ls(Ls),
     /// Measure how part size and parallel parts change an upload to a server
     Bench(Bench),
     /// Be a bad line between a client and a server: slow, far away, and broken now and then
     Chaos(Chaos),
-    /// Show the uploads of a data folder; works beside a running server
-    Ls(Ls),
     /// Give up what expired and clear away what is left behind, while no server runs
     Sweep(Sweep),
     /// Show the settings that hold and where each comes from
@@ -84,9 +104,11 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Ls {
+    #[arg(help = "A server's URL or s3://BUCKET[/PREFIX]")]
+    pub(crate) place: Option<String>,
     #[command(flatten)]
     pub(crate) folder: FolderFlags,
-    /// Only uploads that are open, disputed, sealing, sealed, cancelled or expired
+    /// Only uploads that are open, disputed, sealing, sealed, cancelled or expired; of data folders
     #[arg(long, value_name = "STATUS", value_parser = parse_phase)]
     pub(crate) status: Vec<PhaseName>,
     /// At most this many, the newest
@@ -95,6 +117,8 @@ pub(crate) struct Ls {
     /// One JSON object on each line
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,16 +1,22 @@
 //! What each command does.
 
+mod abort;
 mod bench;
 mod chaos;
 mod config;
 mod doctor;
+mod get;
 mod keys;
 mod ls;
 mod paper;
 mod put;
+mod resume;
 mod serve;
+mod status;
 mod sweep;
 mod token;
+mod uploads;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -25,6 +31,11 @@ pub(crate) fn run(command: Command) -> Result<Exit, Complaint> {
     match command {
         Command::Serve(settings) => serve::run(settings),
         Command::Put(put) => put::run(put),
+        Command::Get(get) => get::run(get),
+        Command::Verify(verify) => verify::run(verify),
+        Command::Resume(resume) => resume::run(resume),
+        Command::Status(status) => status::run(status),
+        Command::Abort(abort) => abort::run(abort),
         Command::Bench(bench) => bench::run(bench),
         Command::Chaos(chaos) => chaos::run(chaos),
         Command::Ls(ls) => ls::run(ls),
@@ -55,4 +66,16 @@ fn block_on<T>(task: impl Future<Output = Result<T, Complaint>>) -> Result<T, Co
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(task)
+}
+
+/// Runs a command that moves many bytes. What is still under way at its end is given up.
+fn threaded<T>(task: impl Future<Output = Result<T, Complaint>>) -> Result<T, Complaint> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let done = runtime.block_on(task);
+    // A read of standard input may never end.
+    runtime.shutdown_background();
+    done
 }

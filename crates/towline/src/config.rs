@@ -14,7 +14,7 @@ use towline_doors::DoorKind;
 
 use crate::exit::Complaint;
 
-pub(crate) use flags::{FolderFlags, ServerFlags};
+pub(crate) use flags::{ClientFlags, FolderFlags, ServerFlags, WHERE};
 pub(crate) use load::surroundings;
 pub(crate) use show::{to_json, to_markdown, to_toml};
 pub(crate) use token::{Token, sha256};
@@ -24,6 +24,9 @@ pub(crate) use value::{
 };
 
 use value::{Shown, Value};
+
+/// The group of what only those commands read that talk to a server.
+const CLIENT_GROUP: &str = "Client";
 
 /// One setting, as the table defines it.
 #[derive(Debug)]
@@ -221,6 +224,10 @@ settings! {
         stop_wait: Span = "30s";
         /// How many threads serve connections. Without it, one for each core and at least two.
         workers: Option<Count> = "";
+    }
+    "Client" {
+        /// The server that `put`, `get` and their kin talk to when they are not told another one. They send `token` to it.
+        server: Option<BaseUrl> = "";
     }
 }
 

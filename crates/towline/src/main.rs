@@ -1,6 +1,9 @@
 //! The server and the command line. What the commands do is in `commands`, what holds is in `config`.
 
+mod bench;
+mod chaos;
 mod cli;
+mod client;
 mod clock;
 mod commands;
 mod config;
@@ -8,6 +11,7 @@ mod exit;
 mod keys;
 mod listen;
 mod output;
+mod progress;
 mod telemetry;
 mod wiring;
 

@@ -1,8 +1,103 @@
-//! `towline put`.
+//! `towline put`: finds the files and their names, then sends them.
 
-use crate::cli;
+mod plan;
+mod send;
+mod story;
+
+use std::collections::BTreeMap;
+
+use towline_client::journal::Journal;
+use towline_client::remote::Ticket;
+
+use super::threaded;
+use crate::cli::{self, is_place};
+use crate::client::{Chosen, Item, Means, Naming, choose};
 use crate::exit::{Complaint, Exit};
+use crate::output;
+use crate::progress::Style;
 
-pub(super) fn run(asked: cli::Put) -> Result<Exit, Complaint> {
-    Err(Complaint::usage(format!("{asked:?} is not there yet")))
+pub(super) use send::{Sending, send};
+
+/// What all files of a run have in common.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) part_bytes: Option<u64>,
+    pub(super) content_type: Option<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) workers: Option<u16>,
+    pub(super) tries: Option<u32>,
+    pub(super) stop_at: Option<f64>,
+    /// The upload of the only file.
+    pub(super) ticket: Option<Ticket>,
+}
+
+pub(super) fn run(mut asked: cli::Put) -> Result<Exit, Complaint> {
+    let place = asked.files.pop_if(|last| is_place(last));
+    if asked.files.is_empty() {
+        return Err(Complaint::usage("nobody said what to upload").hint("towline put FILE... [DEST]"));
+    }
+    let place = place.map(|place| place.to_string_lossy().into_owned());
+    let wishes = wishes(&mut asked)?;
+    let means = Means::load(asked.way)?;
+    let spot = means.spot(place.as_deref())?;
+    let naming = Naming::new(&spot.key, asked.key.as_deref())?;
+    let chosen = choose(&asked.files, &naming, asked.recursive)?;
+    let style = Style::new(asked.voice.json, asked.voice.quiet, means.terminal());
+    let Chosen { items, warnings } = chosen;
+    if !asked.voice.quiet {
+        for warning in &warnings {
+            output::say(&format!("warning: {warning}\n"));
+        }
+    }
+    let journal = if asked.no_journal { None } else { journal(&means) };
+    let ticket = asked.resume.map(|id| ticket(&id, &items, journal.as_ref())).transpose()?;
+    threaded(async {
+        let link = means.connect(&spot.place)?;
+        let sending = Sending { link, items, journal, wishes: Wishes { ticket, ..wishes }, style };
+        if asked.dry_run {
+            return plan::show(&sending, asked.voice.json);
+        }
+        Box::pin(send(sending)).await
+    })
+}
+
+/// Without it, uploads are found again by their content only.
+pub(super) fn journal(means: &Means) -> Option<Journal> {
+    match means.journal() {
+        Ok(journal) => Some(journal),
+        Err(complaint) => {
+            output::say(&complaint.to_text().replacen("error: ", "warning: ", 1));
+            None
+        }
+    }
+}
+
+fn wishes(asked: &mut cli::Put) -> Result<Wishes, Complaint> {
+    let mut metadata = BTreeMap::new();
+    for (name, value) in std::mem::take(&mut asked.meta) {
+        if metadata.insert(name.clone(), value).is_some() {
+            return Err(Complaint::usage(format!("--meta says {name} twice")));
+        }
+    }
+    Ok(Wishes {
+        part_bytes: asked.part_size.map(|size| size.0),
+        content_type: asked.content_type.take(),
+        metadata,
+        workers: asked.workers,
+        tries: Some(asked.tries),
+        stop_at: asked.simulate_failure,
+        ticket: None,
+    })
+}
+
+/// The upload of this id. The first characters are enough where the journal knows it.
+fn ticket(id: &str, items: &[Item], journal: Option<&Journal>) -> Result<Ticket, Complaint> {
+    let [item] = items else {
+        return Err(Complaint::usage("--resume is for one file"));
+    };
+    let known = journal.and_then(|journal| journal.by_id(id).ok()).unwrap_or_default();
+    Ok(match known.as_slice() {
+        [entry] => entry.ticket.clone(),
+        _ => Ticket { id: id.to_owned(), key: item.key.clone() },
+    })
 }

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::load::{Loaded, Said};
-use super::{SETTINGS, Setting};
+use super::{CLIENT_GROUP, SETTINGS, Setting};
 use crate::exit::Complaint;
 
 const FILE: &str = "config";
+
+/// What a client is told by flags.
+const CLIENT_SETTINGS: [&str; 2] = ["server", "token"];
+/// Under which the flags stand that say where files go to and come from.
+pub(crate) const WHERE: &str = "Where";
 
 /// All settings, for commands that serve.
 #[derive(Debug)]
@@ -17,6 +22,10 @@ pub(crate) struct ServerFlags(Said);
 /// The data folder only, for commands that look into it. Other settings still come from environment and file.
 #[derive(Debug)]
 pub(crate) struct FolderFlags(Said);
+
+/// Which server, for commands that talk to one.
+#[derive(Debug)]
+pub(crate) struct ClientFlags(Said);
 
 impl ServerFlags {
     pub(crate) fn load(self) -> Result<Loaded, Complaint> {
@@ -28,11 +37,22 @@ impl FolderFlags {
     pub(crate) fn load(self) -> Result<Loaded, Complaint> {
         self.0.with_environment()?.load()
     }
+
+    /// Whether the command line says which folder.
+    pub(crate) fn names_data(&self) -> bool {
+        self.0.flags.iter().any(|(setting, _)| setting.name == "data")
+    }
+}
+
+impl ClientFlags {
+    pub(crate) fn load(self) -> Result<Loaded, Complaint> {
+        self.0.with_environment()?.load()
+    }
 }
 
 impl Args for ServerFlags {
     fn augment_args(command: Command) -> Command {
-        add(command, |_| true)
+        add(command, |setting| setting.group != CLIENT_GROUP)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -50,9 +70,26 @@ impl Args for FolderFlags {
     }
 }
 
+impl Args for ClientFlags {
+    fn augment_args(command: Command) -> Command {
+        let helps = ["A Towline server", "Its token; a flag is seen by everybody on the machine"];
+        let arguments = CLIENT_SETTINGS.iter().zip(helps).map(|(name, help)| {
+            let setting = Setting::find(name).expect("it is in the table");
+            let variable = setting.variable();
+            to_arg(setting).help(format!("{help} [env: {variable}]")).long_help(None).hide_short_help(false)
+        });
+        let arguments = arguments.chain([file()]).map(|argument| argument.help_heading(WHERE));
+        command.args_override_self(true).args(arguments)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
 impl FromArgMatches for ServerFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self(said(matches)))
+        Ok(Self(said(matches, |_| true)))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -63,7 +100,19 @@ impl FromArgMatches for ServerFlags {
 
 impl FromArgMatches for FolderFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self(said(matches)))
+        Ok(Self(said(matches, |_| true)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl FromArgMatches for ClientFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        // The commands have flags of their own beside these, some by the name of a server's setting.
+        Ok(Self(said(matches, |setting| CLIENT_SETTINGS.contains(&setting.name))))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -73,15 +122,18 @@ impl FromArgMatches for FolderFlags {
 }
 
 fn add(command: Command, wanted: impl Fn(&Setting) -> bool) -> Command {
-    let file = Arg::new(FILE)
+    let settings = SETTINGS.iter().filter(|setting| wanted(setting));
+    // The last one counts, so that a wrapper's flags can be changed by adding others.
+    command.args_override_self(true).args(settings.map(to_arg)).arg(file())
+}
+
+fn file() -> Arg {
+    Arg::new(FILE)
         .long(FILE)
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .help_heading(SETTINGS[0].group)
-        .help("A TOML file with settings");
-    let settings = SETTINGS.iter().filter(|setting| wanted(setting));
-    // The last one counts, so that a wrapper's flags can be changed by adding others.
-    command.args_override_self(true).args(settings.map(to_arg)).arg(file)
+        .help("A TOML file with settings")
 }
 
 fn to_arg(setting: &'static Setting) -> Arg {
@@ -104,13 +156,13 @@ fn to_arg(setting: &'static Setting) -> Arg {
     arg
 }
 
-fn said(matches: &ArgMatches) -> Said {
+fn said(matches: &ArgMatches, wanted: impl Fn(&Setting) -> bool) -> Said {
     let given = |setting: &'static Setting| {
         let value = matches.try_get_one::<String>(setting.name).ok().flatten()?;
         Some((setting, value.clone()))
     };
     Said {
-        flags: SETTINGS.iter().filter_map(given).collect(),
+        flags: SETTINGS.iter().filter(|setting| wanted(setting)).filter_map(given).collect(),
         file: matches.get_one::<PathBuf>(FILE).cloned(),
         environment: Vec::new(),
     }

@@ -40,6 +40,13 @@ impl Value for Size {
     }
 }
 
+impl Size {
+    /// As the value of a flag that is no setting.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Self::read(&text.into()).map_err(|problem| format!("{problem}; {}", Self::allowed()))
+    }
+}
+
 /// A span of time, more than nothing and at most ten years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);

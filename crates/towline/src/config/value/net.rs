@@ -78,6 +78,13 @@ impl Value for BaseUrl {
     }
 }
 
+impl BaseUrl {
+    /// As an argument that is no setting.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Self::read(&text.into())
+    }
+}
+
 /// An allow-list of origins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origins {

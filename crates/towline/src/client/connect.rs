@@ -1,0 +1,133 @@
+//! From a place to the other end: who we are there, and by which address.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use towline_client::bucket::{Bucket, BucketSettings, PATIENCE, S3Credentials, Surroundings};
+use towline_client::journal::Journal;
+use towline_client::remote::{Remote, Shelf};
+use towline_client::server::{self, Server};
+
+use super::aws::Whereabouts;
+use super::place::{Place, Spot};
+use super::state::open_journal;
+use super::words::complain;
+use crate::cli::{Reach, Way};
+use crate::clock::SystemClock;
+use crate::config::{BaseUrl, Secret, Settings, surroundings};
+use crate::exit::Complaint;
+
+/// What is known before a place is named.
+#[derive(Debug)]
+pub(crate) struct Means {
+    /// Of the flag, the environment or the settings file.
+    pub(crate) server: Option<BaseUrl>,
+    token: Option<Secret>,
+    endpoint: Option<String>,
+    region: Option<String>,
+    surroundings: Surroundings,
+}
+
+/// The other end, and what leads back to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) remote: Arc<dyn Remote>,
+    pub(crate) place: Place,
+}
+
+impl Means {
+    pub(crate) fn load(way: Way) -> Result<Self, Complaint> {
+        Self::new(way.settings.load()?.settings, way.reach)
+    }
+
+    pub(crate) fn new(settings: Settings, reach: Reach) -> Result<Self, Complaint> {
+        let endpoint = reach.endpoint.map(|endpoint| BaseUrl::parse(&endpoint)).transpose();
+        let endpoint = endpoint.map_err(|problem| {
+            Complaint::usage(format!("--endpoint: {problem}")).hint("such as https://minio.example:9000")
+        })?;
+        Ok(Self {
+            server: settings.server,
+            token: settings.token,
+            endpoint: endpoint.map(|endpoint| endpoint.0),
+            region: reach.region,
+            surroundings: surroundings(),
+        })
+    }
+
+    /// The place that was named, else the server of the settings.
+    pub(crate) fn spot(&self, named: Option<&str>) -> Result<Spot, Complaint> {
+        if let Some(named) = named {
+            let spot = Spot::parse(named)?;
+            if matches!(spot.place, Place::Server { .. }) && self.endpoint.is_some() {
+                return Err(Complaint::usage(
+                    "--endpoint is the address of an S3, and the place is a Towline server",
+                )
+                .hint("with an endpoint, the place is s3://BUCKET/KEY"));
+            }
+            return Ok(spot);
+        }
+        let server = self.server.as_ref().ok_or_else(|| {
+            Complaint::usage("nobody said where to").hint(
+                "name a server (http://up.example:8000, or once and for all TOWLINE_SERVER) or a bucket (s3://bucket/key)",
+            )
+        })?;
+        Ok(Spot { place: Place::Server { server: server.0.clone() }, key: String::new() })
+    }
+
+    pub(crate) fn connect(&self, place: &Place) -> Result<Link, Complaint> {
+        let place = self.complete(place);
+        let remote: Arc<dyn Remote> = match &place {
+            Place::Server { server } => Arc::new(self.at_server(server)?),
+            Place::Bucket { bucket, endpoint, region } => {
+                let credentials = S3Credentials::Chain(self.surroundings.clone());
+                // Where it is another one, the bucket's server says so, and is asked there.
+                let region = region.as_deref().unwrap_or("us-east-1");
+                let settings = BucketSettings {
+                    endpoint: endpoint.clone(),
+                    path_style: endpoint.is_some(),
+                    // Its user decides how many parts are sent at once.
+                    bodies_max: usize::from(u16::MAX),
+                    patience: PATIENCE,
+                    ..BucketSettings::new(bucket, region, credentials)
+                };
+                let bucket = Bucket::open(settings, Arc::new(SystemClock));
+                Arc::new(bucket.map_err(|trouble| complain(&trouble))?)
+            }
+        };
+        Ok(Link { remote, place })
+    }
+
+    fn at_server(&self, url: &str) -> Result<Server, Complaint> {
+        let token = self.token.as_ref().map(Secret::expose);
+        Server::open(url, token).map_err(|trouble| complain(&trouble))
+    }
+
+    /// A file of the web, without a token of ours.
+    pub(crate) fn file(url: &str) -> Result<Arc<dyn Shelf>, Complaint> {
+        Ok(Arc::new(server::Link::open(url).map_err(|trouble| complain(&trouble))?))
+    }
+
+    pub(crate) fn journal(&self) -> Result<Journal, Complaint> {
+        let journal = open_journal(&self.surroundings);
+        journal.map_err(|broken| anyhow!("cannot look into the journal: {broken}").into())
+    }
+
+    /// What `TERM` says.
+    pub(crate) fn terminal(&self) -> Option<&str> {
+        self.surroundings.variables.get("TERM").map(String::as_str)
+    }
+
+    /// Flags win over what the journal remembers, and that over what holds today.
+    fn complete(&self, place: &Place) -> Place {
+        let Place::Bucket { bucket, endpoint, region } = place else {
+            return place.clone();
+        };
+        let today = Whereabouts::of(&self.surroundings);
+        let said = |flag: &Option<String>, kept: &Option<String>| flag.clone().or_else(|| kept.clone());
+        Place::Bucket {
+            bucket: bucket.clone(),
+            endpoint: said(&self.endpoint, endpoint).or(today.endpoint),
+            region: said(&self.region, region).or(today.region),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `towline get`: a file from a server, a bucket or the web.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use towline_client::event::{FileNumber, Watch};
+use towline_client::get::{Fetched, Get, Options};
+use towline_client::remote::Shelf;
+
+use super::threaded;
+use crate::cli;
+use crate::client::{Means, Origin, complain, hex64, interrupted, rate, seconds};
+use crate::exit::{Complaint, Exit};
+use crate::output::{bytes, printable};
+use crate::progress::{Named, Progress, Style};
+
+pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
+    let means = Means::load(asked.way)?;
+    // Without a name of its own it gets the one of its key.
+    let target = asked.file.unwrap_or_else(|| PathBuf::from("."));
+    let is_piped = target == Path::new("-");
+    if is_piped && asked.voice.json {
+        return Err(
+            Complaint::usage("standard output cannot take both the file and JSON").hint("name a file")
+        );
+    }
+    let origin = Origin::parse(&asked.from, means.server.as_ref().map(|server| server.0.as_str()))?;
+    let usual = Options::default();
+    let options = Options { workers: asked.workers.map_or(usual.workers, usize::from), ..usual };
+    let style = Style::new(asked.voice.json, asked.voice.quiet, means.terminal());
+    threaded(async {
+        let (shelf, key) = shelf(&means, origin)?;
+        let named = Named { name: key.clone(), key: key.clone(), total_bytes: None };
+        let progress = Arc::new(Progress::new(style, vec![named]));
+        let get = Get::new(shelf, Arc::<Progress>::clone(&progress) as Arc<dyn Watch>, options);
+        let work = Box::pin(progress.accompany(get.run(FileNumber(0), &key, &target)));
+        let fetched = tokio::select! {
+            fetched = work => fetched,
+            interrupted = interrupted() => {
+                interrupted?;
+                progress.tell(json!({"event": "end", "is_interrupted": true}));
+                progress.end();
+                progress.complain("interrupted\nhint: run the same command again: what has arrived is not fetched again\n");
+                return Ok(Exit::Interrupted);
+            }
+        };
+        let fetched = fetched.map_err(|trouble| complain(&trouble))?;
+        let text = outcome(&key, &fetched);
+        if is_piped {
+            progress.say(&text);
+        } else {
+            progress.print(&text)?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// Where the file is read, and what it is called there.
+fn shelf(means: &Means, origin: Origin) -> Result<(Arc<dyn Shelf>, String), Complaint> {
+    let spot = match origin {
+        Origin::Url { url, name } => return Ok((Means::file(&url)?, name)),
+        Origin::Stored(spot) => spot,
+        Origin::Key(key) => {
+            let spot = means.spot(None).map_err(|complaint| {
+                complaint.hint("name a server (--server URL, or once and for all TOWLINE_SERVER), or write s3://BUCKET/KEY or a whole URL")
+            })?;
+            crate::client::Spot { key, ..spot }
+        }
+    };
+    let link = means.connect(&spot.place)?;
+    Ok((link.remote, spot.key))
+}
+
+fn outcome(key: &str, fetched: &Fetched) -> String {
+    let path = fetched.path.as_ref().map(|path| printable(&path.to_string_lossy()));
+    let kept = match fetched.kept_bytes {
+        0 => String::new(),
+        kept => format!("; {} of it here from before", bytes(kept)),
+    };
+    let checked = match &fetched.checked {
+        Some(digest) => format!("as the other end says ({})", digest.algorithm()),
+        None => "the other end tells no digest to compare with".to_owned(),
+    };
+    format!(
+        "{} -> {}\n  {} in {}, {}{kept}; {}\n  CRC-64/NVME {}, {checked}\n",
+        printable(key),
+        path.as_deref().unwrap_or("standard output"),
+        bytes(fetched.size_bytes),
+        seconds(fetched.took),
+        rate(fetched.received_bytes, fetched.took),
+        crate::client::retries(fetched.retries),
+        hex64(fetched.crc64),
+    )
+}

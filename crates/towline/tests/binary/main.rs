@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end anywhere")]
 
 mod access;
+mod chaos;
 mod command_line;
 mod doctor;
 mod document_004;

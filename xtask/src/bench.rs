@@ -2,9 +2,11 @@
 //! is no failure.
 
 mod floor;
+mod line;
 mod load;
 mod relay;
 mod seal;
+mod tools;
 
 use std::path::PathBuf;
 
@@ -26,6 +28,10 @@ pub(crate) enum Bench {
     Urls,
     /// Signed URLs, CPU and memory beside Uppy Companion, and parts relayed to S3
     Companion,
+    /// A file over a slow, far line: one worker, four, as many as help; and a failure near the end
+    Line(line::Args),
+    /// `towline put` and `get` beside the AWS CLI, rclone and s3cmd on the same S3 server
+    Tools(tools::Args),
     #[command(hide = true)]
     Floor(floor::Args),
     #[command(hide = true)]
@@ -39,6 +45,8 @@ pub(crate) fn run(home: &Home, bench: &Bench) -> anyhow::Result<()> {
         Bench::Facts => cargo_bench(home, "towline-backends", "facts"),
         Bench::Urls => cargo_bench(home, "towline-sigv4", "urls"),
         Bench::Companion => companion(home),
+        Bench::Line(args) => line::run(&Programs::build(home)?, args),
+        Bench::Tools(args) => tools::run(home, args),
         Bench::Floor(args) => floor::run(args),
         Bench::Load(args) => load::run(args),
     }

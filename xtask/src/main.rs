@@ -1,6 +1,7 @@
 //! The project's own commands; `cargo xtask help` lists them. Here only the command line is read.
 
 mod bench;
+mod chaos;
 mod check;
 mod home;
 mod http;

@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+
+use crate::process::stdout_of;
 
 const START_WAIT: Duration = Duration::from_secs(30);
 /// The unit of `/proc/<pid>/stat`, the same on every Linux that Rust runs on.
@@ -19,6 +21,8 @@ const TICKS_PER_S: f64 = 100.0;
 pub(crate) struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// Ends when the program has said its last word.
+    keeping: Option<JoinHandle<()>>,
 }
 
 /// What a process has used so far.
@@ -35,9 +39,9 @@ impl Server {
         let (mut child, lines) = spawn(command)?;
         let log_file = OpenOptions::new().create(true).append(true).open(log).context("opening the log")?;
         let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || keep_lines(lines, log_file, &sender));
+        let keeping = thread::spawn(move || keep_lines(lines, log_file, &sender));
         if let Ok(address) = receiver.recv_timeout(START_WAIT) {
-            return Ok(Self { child, address });
+            return Ok(Self { child, address, keeping: Some(keeping) });
         }
         child.kill().context("killing a server that did not start")?;
         let status = child.wait().context("waiting for a server that did not start")?;
@@ -59,6 +63,16 @@ impl Server {
     pub(crate) fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill().context("killing the server")?;
         self.child.wait().context("waiting for the killed server")?;
+        Ok(())
+    }
+
+    /// Asks it to end, and waits until it has, and until its log is whole.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        stdout_of(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
+        self.child.wait().context("waiting for the end of the server")?;
+        if self.keeping.take().is_some_and(|keeping| keeping.join().is_err()) {
+            bail!("the log of the server could not be kept");
+        }
         Ok(())
     }
 

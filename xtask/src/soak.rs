@@ -4,6 +4,7 @@ mod gate;
 mod kill;
 mod ledger;
 mod life;
+mod put;
 
 use crate::home::Home;
 use crate::process::run as run_step;
@@ -12,6 +13,8 @@ use crate::process::run as run_step;
 pub(crate) enum Soak {
     /// Kills the real server at random moments under parallel uploads, and looks for every acknowledged byte
     Kill(kill::Args),
+    /// Sends files with `towline put` over bad lines, through kills of either end and changes of the file
+    Put(put::Args),
     /// Random lives of the engine, with faults, cuts, takeovers and a disk that lies
     Stories(Stories),
 }
@@ -26,6 +29,7 @@ pub(crate) struct Stories {
 pub(crate) fn run(home: &Home, soak: &Soak) -> anyhow::Result<()> {
     match soak {
         Soak::Kill(args) => kill::run(home, args),
+        Soak::Put(args) => put::run(home, args),
         Soak::Stories(stories) => {
             let mut tests = home.cargo([
                 "test",

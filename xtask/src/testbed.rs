@@ -62,9 +62,22 @@ impl Tools {
         Command::new(&self.programs.npm)
     }
 
+    pub(crate) fn aws(&self) -> PathBuf {
+        self.python.with_file_name("aws")
+    }
+
+    pub(crate) fn rclone(&self) -> PathBuf {
+        self.programs.rclone.clone()
+    }
+
+    /// Only a bench wants it: it is not installed with the rest.
+    pub(crate) fn s3cmd(&self, home: &Home) -> anyhow::Result<PathBuf> {
+        Ok(venv::make(home, &self.programs.python, "s3cmd")?.with_file_name("s3cmd"))
+    }
+
     /// What tests are told of the tools.
     fn variables(&self) -> Vec<(String, OsString)> {
-        let aws = self.python.with_file_name("aws");
+        let aws = self.aws();
         [
             ("TOWLINE_TEST_GARAGE_BIN", &self.garage),
             ("TOWLINE_TEST_PYTHON", &self.python),

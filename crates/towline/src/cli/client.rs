@@ -124,11 +124,11 @@ pub(crate) struct Resume {
 #[derive(Debug, clap::Args)]
 #[command(after_help = STATUS_EXAMPLES)]
 pub(crate) struct Status {
-    /// The upload; of a remembered one the first eight characters will do
-    #[arg(required_unless_present = "all")]
+    /// The upload; of a remembered one the first eight characters will do [default: all]
     pub(crate) id: Option<String>,
-    /// All uploads that were begun from this machine and are not finished
+    /// All uploads that were begun from this machine and are not known to have ended
     #[arg(long, conflicts_with = "id")]
+    #[expect(dead_code, reason = "without an id all are meant, said or not")]
     pub(crate) all: bool,
     #[arg(long, value_name = "DEST", help = format!("Where the upload is: {PLACES}"))]
     pub(crate) to: Option<String>,

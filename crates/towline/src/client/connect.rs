@@ -42,8 +42,8 @@ impl Means {
 
     pub(crate) fn new(settings: Settings, reach: Reach) -> Result<Self, Complaint> {
         let endpoint = reach.endpoint.map(|endpoint| BaseUrl::parse(&endpoint)).transpose();
-        let endpoint = endpoint.map_err(|problem| {
-            Complaint::usage(format!("--endpoint: {problem}")).hint("such as https://minio.example:9000")
+        let endpoint = endpoint.map_err(|_| {
+            Complaint::usage("--endpoint is no URL").hint("it is such as https://minio.example:9000")
         })?;
         Ok(Self {
             server: settings.server,
@@ -67,8 +67,8 @@ impl Means {
             return Ok(spot);
         }
         let server = self.server.as_ref().ok_or_else(|| {
-            Complaint::usage("nobody said where to").hint(
-                "name a server (http://up.example:8000, or once and for all TOWLINE_SERVER) or a bucket (s3://bucket/key)",
+            Complaint::usage("no server is named, and no bucket").hint(
+                "end the line with http://SERVER or s3://BUCKET/KEY, or set TOWLINE_SERVER once and for all",
             )
         })?;
         Ok(Spot { place: Place::Server { server: server.0.clone() }, key: String::new() })

@@ -40,8 +40,8 @@ impl Spot {
         };
         match scheme {
             "http" | "https" => {
-                let server = BaseUrl::parse(text).map_err(|problem| {
-                    Complaint::usage(problem)
+                let server = BaseUrl::parse(text).map_err(|_| {
+                    Complaint::usage(format!("{shown} is not the URL of a server"))
                         .hint("give the server only, such as http://127.0.0.1:8000; names go by --key")
                 })?;
                 Ok(Self { place: Place::Server { server: server.0 }, key: String::new() })
@@ -63,7 +63,9 @@ impl Spot {
                 let place = Place::Bucket { bucket: bucket.to_owned(), endpoint: None, region: None };
                 Ok(Self { place, key: key.to_owned() })
             }
-            _ => Err(Complaint::usage(format!("nothing can be sent to {shown}")).hint(WAYS)),
+            _ => {
+                Err(Complaint::usage(format!("{shown} is no place that can be reached from here")).hint(WAYS))
+            }
         }
     }
 }

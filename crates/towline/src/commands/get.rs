@@ -63,7 +63,9 @@ fn shelf(means: &Means, origin: Origin) -> Result<(Arc<dyn Shelf>, String), Comp
         Origin::Stored(spot) => spot,
         Origin::Key(key) => {
             let spot = means.spot(None).map_err(|complaint| {
-                complaint.hint("name a server (--server URL, or once and for all TOWLINE_SERVER), or write s3://BUCKET/KEY or a whole URL")
+                complaint.hint(
+                    "name it by --server URL or TOWLINE_SERVER, or write s3://BUCKET/KEY or a whole URL",
+                )
             })?;
             crate::client::Spot { key, ..spot }
         }

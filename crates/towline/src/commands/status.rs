@@ -51,6 +51,9 @@ pub(super) fn run(asked: cli::Status) -> Result<Exit, Complaint> {
         let rows = answers.iter().map(Answer::to_row);
         table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
     })?;
+    if answers.is_empty() && !asked.json {
+        output::say("Nothing that was begun from this machine is unfinished.\n");
+    }
     for answer in &answers {
         if let Err(why) = &answer.state {
             output::say(&format!("warning: {}: {why}\n", printable(&answer.known.ticket.id)));

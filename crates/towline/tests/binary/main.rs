@@ -5,11 +5,14 @@
 
 mod access;
 mod chaos;
+mod client_server;
 mod command_line;
 mod doctor;
 mod document_004;
 mod durability;
 mod hostile;
+mod put;
+mod put_line;
 mod s3_clients;
 mod s3_store;
 mod schemathesis;

@@ -25,10 +25,10 @@ const PART_BYTES_MAX: u64 = 5 << 30;
 pub(crate) struct Put {
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     #[arg(
-        help = "Files, '*.patterns' or - for standard input; last, where to: http://SERVER or s3://BUCKET[/KEY]"
+        help = "Files, '*.patterns', - for stdin; last, where to: http://SERVER or s3://BUCKET[/KEY]"
     )]
     pub(crate) files: Vec<OsString>,
-    /// The name there; with a / at the end it stands before the files' names
+    /// The name there; ending in / it stands before the files' names
     #[arg(long)]
     pub(crate) key: Option<String>,
     /// Folders with all that is in them; of FOLDER/ only what is in it
@@ -40,7 +40,7 @@ pub(crate) struct Put {
     /// Kept with the files; may be given more than once
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_meta)]
     pub(crate) meta: Vec<(String, String)>,
-    /// How large parts are, such as 16MiB [default: as the other end wishes]
+    /// How large parts are, such as 16MiB [default: the other end's]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) part_size: Option<Size>,
     /// How many parts are sent at once [default: as many as help]
@@ -90,7 +90,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 
 /// Both become headers of HTTP, and S3 writes names small.
 fn parse_meta(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("there is no = between name and value")?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_plain) {
         return Err(format!("{name:?} is no name: letters, digits, '-', '_' and '.' make one"));

@@ -43,7 +43,8 @@ impl Value for Size {
 impl Size {
     /// As the value of a flag that is no setting.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        Self::read(&text.into()).map_err(|problem| format!("{problem}; {}", Self::allowed()))
+        Self::read(&text.into())
+            .map_err(|_| "a size is such as 16MiB, 5MB or 65536, and at least 1".to_owned())
     }
 }
 

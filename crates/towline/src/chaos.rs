@@ -29,8 +29,8 @@ pub(crate) use value::{Rate, Share, Spacing, Target, parse_time};
 use connection::Connection;
 use way::Trunk;
 
-/// More clients wait in the queue of the system.
-const CONNECTIONS_MAX: usize = 1000;
+/// More clients wait in the queue of the system. Each takes two of the 1,024 files that a program may have open.
+const CONNECTIONS_MAX: usize = 400;
 /// After a failed accept (no file descriptors left) the next one waits.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What Linux lets a connection have under way at most, unless told otherwise (`tcp_wmem`).

@@ -26,7 +26,7 @@ use lane::{Lane, Outlet, deliver};
 const READ_BYTES_MAX: usize = 128 * 1024;
 /// What is read at once of a slow line, in time: fewer timers than packets.
 const READ_TIME: Duration = Duration::from_millis(10);
-/// How long what one end said last may take to the other one, after that broke off.
+/// How long what one end said last may take to the other one, beside the latency, after that broke off.
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 /// How much of a refused request is read away, so that its answer is not lost in a reset …
 const DRAIN_BYTES_MAX: usize = 64 << 20;
@@ -114,7 +114,7 @@ impl Connection {
             self.read_server(from_server, lane_down),
             self.write(outlet_down, to_client, &tally.down_passed_bytes),
         );
-        both(Box::pin(upward), Box::pin(downward)).await
+        both(Box::pin(upward), Box::pin(downward), LAST_WORDS_WAIT + 2 * conditions.latency).await
     }
 
     /// One way: ends with its writer, since that may have more to say when its reader has nothing more; or by a cut.
@@ -311,7 +311,11 @@ enum Cut {
 }
 
 /// Both ways to their ends. Where one breaks off, the other one may still bring what was said last.
-async fn both(up: impl Future<Output = End> + Unpin, down: impl Future<Output = End> + Unpin) -> End {
+async fn both(
+    up: impl Future<Output = End> + Unpin,
+    down: impl Future<Output = End> + Unpin,
+    last_words_wait: Duration,
+) -> End {
     let (mut up, mut down) = (pin!(up), pin!(down));
     let (first, is_up) = tokio::select! {
         end = &mut up => (end, true),
@@ -321,7 +325,7 @@ async fn both(up: impl Future<Output = End> + Unpin, down: impl Future<Output = 
     match first {
         End::Cut => End::Cut,
         End::Closed => other.await,
-        End::Broken => match timeout(LAST_WORDS_WAIT, other).await {
+        End::Broken => match timeout(last_words_wait, other).await {
             Ok(End::Cut) => End::Cut,
             Ok(End::Closed | End::Broken) | Err(_) => End::Broken,
         },

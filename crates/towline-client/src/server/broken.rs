@@ -37,9 +37,12 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     iter::successors(Some(error), |error| (**error).source())
 }
 
-/// An error of TLS comes wrapped in one of IO, which does not name it as its source.
-fn tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    cause.downcast_ref().or_else(|| cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+/// An error of TLS comes wrapped in errors of IO, which do not name it as their source.
+fn tls<'a>(mut cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    while let Some(wrapping) = cause.downcast_ref::<io::Error>() {
+        cause = wrapping.get_ref()?;
+    }
+    cause.downcast_ref()
 }
 
 fn untrusted(error: &rustls::Error, host: &str) -> Trouble {

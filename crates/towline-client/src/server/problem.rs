@@ -33,6 +33,16 @@ struct Written {
     r#type: String,
     #[serde(default)]
     detail: String,
+    field: Option<String>,
+}
+
+impl Written {
+    fn code(&self) -> Option<&str> {
+        let (_, code) = self.r#type.split_once('#')?;
+        let is_of_key = matches!(self.field.as_deref(), Some("key" | "filename"));
+        // Init names the field that a key came from.
+        Some(if code == "bad-field" && is_of_key { "bad-key" } else { code })
+    }
 }
 
 impl Problem {
@@ -48,7 +58,7 @@ impl Problem {
         let said = format!("{} answered {status}", host(&answer.uri));
         let body = answer.whole(PROBLEM_BYTES_MAX).await.unwrap_or_default();
         let written: Option<Written> = is_problem.then(|| serde_json::from_slice(&body).ok()).flatten();
-        let code = written.as_ref().and_then(|written| Some(written.r#type.split_once('#')?.1.to_owned()));
+        let code = written.as_ref().and_then(|written| written.code()).map(str::to_owned);
         let store_code = xml(&body, "Code");
         let detail = match (written, location, &store_code) {
             (Some(written), _, _) if !written.detail.is_empty() => printable(&written.detail),

@@ -1,7 +1,8 @@
 //! `--store s3` against real servers, Garage and Swift: bytes that pass through, bytes that go past, kills at the worst
 //! moment, and what the stores refuse.
 
-mod bucket;
+pub(crate) mod bucket;
+mod client;
 mod crash;
 mod dialects;
 mod direct;

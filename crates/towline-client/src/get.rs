@@ -237,7 +237,7 @@ async fn receive_piece(job: &Job<'_>, partial: &Partial, slot: Slot) -> Result<(
         }
     }
     let crc64 = digester.finish().crc64;
-    partial.record(slot.number, crc64).await?;
+    partial.record(slot, crc64).await?;
     job.watch.see(job.number, Event::Landed { number: slot.number, size_bytes: slot.size_bytes });
     Ok((slot.number, crc64))
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::{Advice, FallocateFlags, OFlags};
 use rustix::io::Errno;
 use tokio::sync::RwLock;
 use tokio::task::spawn_blocking;
@@ -96,11 +97,15 @@ impl Partial {
     }
 
     /// Notes that a piece has come.
-    pub(super) async fn record(&self, number: u32, crc64: u64) -> Result<(), Trouble> {
-        let notes = Arc::clone(&self.notes);
+    pub(super) async fn record(&self, slot: Slot, crc64: u64) -> Result<(), Trouble> {
+        let (file, notes) = (Arc::clone(&self.file), Arc::clone(&self.notes));
         self.change(move || {
+            // Of all advices this one has the disk begin at once with what the sync at the end would wait for. Nothing
+            // depends on its being taken.
+            rustix::fs::fadvise(&file, slot.offset_bytes, NonZeroU64::new(slot.size_bytes), Advice::DontNeed)
+                .ok();
             let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-            notes.write_all(notes::line(number, crc64).as_bytes())
+            notes.write_all(notes::line(slot.number, crc64).as_bytes())
         })
         .await
     }
@@ -180,4 +185,61 @@ fn reserve(file: &File, size_bytes: u64) -> io::Result<()> {
 fn remove(target: &Target) -> io::Result<()> {
     publish::remove(&target.notes)?;
     publish::remove(&target.partial)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc;
+
+    use futures_util::{FutureExt as _, poll};
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::remote::Stored;
+
+    fn stored() -> Stored {
+        Stored {
+            key: "a".into(),
+            size_bytes: 4,
+            tag: Some("\"1\"".into()),
+            crc64: None,
+            digest: None,
+            content_type: None,
+        }
+    }
+
+    #[test]
+    fn a_write_whose_caller_is_gone_is_waited_for() {
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let target = Target::resolve(folder.path(), "a").unwrap();
+            let (partial, _) = Partial::open(target.clone(), Header::of(&stored())).await.unwrap();
+            // The only thread that may wait is kept waiting, so that the write cannot begin.
+            let (send, receive) = mpsc::channel::<()>();
+            let occupied = spawn_blocking(move || receive.recv());
+            assert!(partial.write(0, vec![Bytes::from_static(b"late")]).now_or_never().is_none());
+            let mut settled = Box::pin(partial.settle());
+            assert!(poll!(&mut settled).is_pending());
+            drop(send);
+            settled.await;
+            assert_eq!(fs::read(partial.growing()).unwrap(), b"late");
+            occupied.await.unwrap().unwrap_err();
+        });
+    }
+
+    #[tokio::test]
+    async fn links_that_somebody_left_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::resolve(folder.path(), "a").unwrap();
+        let other = folder.path().join("other");
+        for link in [&target.partial, &target.notes] {
+            fs::write(&other, b"not ours").unwrap();
+            std::os::unix::fs::symlink(&other, link).unwrap();
+            Partial::open(target.clone(), Header::of(&stored())).await.unwrap_err();
+            assert_eq!(fs::read(&other).unwrap(), b"not ours");
+            fs::remove_file(link).unwrap();
+        }
+    }
 }

@@ -35,7 +35,10 @@ impl Target {
                 Err(Trouble::refused(format!("{} is not a regular file", shown(&path)))
                     .hint("`-` writes to standard output, which can lead anywhere"))
             }
-            Ok(_) => Self::beside(path.canonicalize().map_err(|error| cannot(&path, &error))?),
+            Ok(_) if path.is_symlink() => {
+                Self::beside(path.canonicalize().map_err(|error| cannot(&path, &error))?)
+            }
+            Ok(_) => Self::beside(path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::fresh(path),
             Err(error) => Err(cannot(&path, &error)),
         }

@@ -1,6 +1,7 @@
 //! The final name leads to the whole file or to what was there before, whatever happens on the way.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 
 use tempfile::TempDir;
@@ -122,6 +123,19 @@ async fn what_was_damaged_on_the_disk_comes_again() {
     let fetched = scene.run().await.unwrap();
     scene.assert_here();
     assert_eq!(fetched.kept_bytes, 8 * MIB as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_of_the_notes_that_was_torn_spoils_no_other() {
+    let scene = Scene::new(content(30 * MIB, 14), Tells::Crc64);
+    broken_off(&scene).await;
+    let notes = scene.folder.path().join(".video.mp4.towline-notes");
+    fs::OpenOptions::new().append(true).open(notes).unwrap().write_all(b"3 0").unwrap();
+    scene.shelf.faults([None].into_iter().chain([Some(Fault::Refuse); 200]));
+    scene.run().await.unwrap_err();
+    scene.shelf.faults([]);
+    assert_eq!(scene.run().await.unwrap().kept_bytes, 24 * MIB as u64);
+    scene.assert_here();
 }
 
 #[tokio::test(start_paused = true)]

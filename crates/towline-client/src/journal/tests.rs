@@ -1,5 +1,8 @@
 //! An errand is found again, driven by one, and never believed when it is damaged.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use serde_json::json;
 
 use super::*;
@@ -116,6 +119,25 @@ fn one_at_a_time_has_an_errand() {
     drop(hold);
     journal.hold(&errand("a")).unwrap();
     assert_eq!(fs::read_dir(&journal.folder).unwrap().count(), 0);
+}
+
+#[test]
+fn a_name_that_comes_and_goes_is_never_had_twice() {
+    let (_folder, journal) = journal();
+    let path = journal.folder.join("lock");
+    let is_taken = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..1000 {
+                    let Alone::Ours(_lock) = open_alone(&path, 0o600).unwrap() else { continue };
+                    assert!(!is_taken.swap(true, Ordering::SeqCst), "two have it");
+                    is_taken.store(false, Ordering::SeqCst);
+                    fs::remove_file(&path).unwrap();
+                }
+            });
+        }
+    });
 }
 
 #[test]

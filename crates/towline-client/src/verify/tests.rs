@@ -80,3 +80,27 @@ async fn another_size_and_a_missing_file_are_seen_without_reading() {
     assert_eq!(scene.verify("another").await.unwrap(), Verdict::Missing);
     assert_eq!(scene.tally.seen(), crate::get::double::Seen::default());
 }
+
+/// Writes to the file while it is compared.
+#[derive(Debug)]
+struct Meddler(std::path::PathBuf);
+
+impl Watch for Meddler {
+    fn see(&self, _: FileNumber, event: Event<'_>) {
+        if matches!(event, Event::Compared { .. }) {
+            fs::write(&self.0, b"abd").unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_file_that_changes_meanwhile_nothing_is_said() {
+    for tells in [Tells::Crc64, Tells::Nothing] {
+        let scene = Scene::new(b"abc", b"abc".to_vec(), tells);
+        let meddler = Arc::new(Meddler(scene.path.clone()));
+        let verify = Verify::new(Arc::clone(&scene.shelf) as _, meddler, Options::default());
+        let trouble =
+            verify.run(FileNumber(0), KEY, &FileSource::open(&scene.path).unwrap()).await.unwrap_err();
+        assert_eq!(trouble, Trouble::source("video.mp4 changed while it was read"));
+    }
+}

@@ -23,7 +23,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use http::StatusCode;
 use towline_core::clock::Clock;
 use towline_s3::multipart::{Multipart, begun};
 use towline_s3::{Client, Problem, described};
@@ -56,6 +55,8 @@ pub struct Bucket {
     client: RwLock<Arc<Client>>,
     /// The server refused checksums that it was sent with bytes: it is not sent any more of them.
     refuses_checksums: AtomicBool,
+    /// No part was taken yet, or the last one was not: the server is asked before the next one is sent.
+    is_in_doubt: AtomicBool,
 }
 
 impl fmt::Debug for Bucket {
@@ -69,7 +70,8 @@ impl Bucket {
     pub fn open(settings: BucketSettings, clock: Arc<dyn Clock>) -> Result<Self, Trouble> {
         let client = connect(&settings, &clock).map_err(|problem| complaint::ours(&problem))?;
         let client = RwLock::new(Arc::new(client));
-        Ok(Self { settings, clock, client, refuses_checksums: AtomicBool::new(false) })
+        let (refuses_checksums, is_in_doubt) = (AtomicBool::new(false), AtomicBool::new(true));
+        Ok(Self { settings, clock, client, refuses_checksums, is_in_doubt })
     }
 
     fn client(&self) -> Arc<Client> {
@@ -218,9 +220,4 @@ impl Remote for Bucket {
     async fn unfinished(&self, prefix: &str, limit: usize) -> Result<Vec<Line>, Trouble> {
         Box::pin(finding::unfinished(self, prefix, limit)).await
     }
-}
-
-/// Whether a problem is one of these credentials and this act, not of who asks.
-fn is_denied(problem: &Problem) -> bool {
-    problem.status() == Some(StatusCode::FORBIDDEN) && problem.code() == "AccessDenied"
 }

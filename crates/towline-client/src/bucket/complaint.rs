@@ -82,19 +82,14 @@ fn hint(
     act: Act,
     (bucket, key): (&str, &str),
 ) -> Option<String> {
-    let message = said(problem).to_ascii_lowercase();
-    let is_said = |text: &str| message.contains(text);
     Some(match code {
         "NoSuchBucket" => format!("check the name {bucket:?}, and the endpoint"),
         "RequestTimeTooSkewed" | "RequestExpired" => "set the clock of this machine".to_owned(),
         "ExpiredToken" | "ExpiredTokenException" | "InvalidToken" => {
             "these credentials have expired: log in again, as with `aws sso login`".to_owned()
         }
-        "SignatureDoesNotMatch" => secret_hint(),
-        // Garage has one code for all, and says in words which it is.
-        _ if is_said("invalid signature") => secret_hint(),
-        "InvalidAccessKeyId" => format!("this server does not know the access key: {KEYS_HINT}"),
-        _ if is_said("no such key:") => format!("this server does not know the access key: {KEYS_HINT}"),
+        _ if is_wrong_secret(problem) => "the secret access key is not that of the access key".to_owned(),
+        _ if is_unknown_key(problem) => format!("this server does not know the access key: {KEYS_HINT}"),
         "EntityTooLarge" | "EntityTooSmall" => "choose another --part-size".to_owned(),
         "InvalidAccessPoint" | "MethodNotAllowed" | "NotImplemented" => {
             "is the endpoint one of S3?".to_owned()
@@ -108,8 +103,24 @@ fn hint(
     })
 }
 
-fn secret_hint() -> String {
-    "the secret access key is not that of the access key".to_owned()
+/// Whether who asks is known, and may not do just this.
+pub(super) fn is_denied(problem: &Problem) -> bool {
+    let is_refused = problem.status() == Some(StatusCode::FORBIDDEN) && problem.code() == "AccessDenied";
+    is_refused && !is_wrong_secret(problem) && !is_unknown_key(problem)
+}
+
+/// Garage has one code for all, and says in words which it is.
+fn is_wrong_secret(problem: &Problem) -> bool {
+    problem.code() == "SignatureDoesNotMatch" || has_words(problem, "invalid signature")
+}
+
+fn is_unknown_key(problem: &Problem) -> bool {
+    problem.code() == "InvalidAccessKeyId" || has_words(problem, "no such key:")
+}
+
+fn has_words(problem: &Problem, words: &str) -> bool {
+    problem.status().is_some_and(|status| status != StatusCode::NOT_FOUND)
+        && said(problem).to_ascii_lowercase().contains(words)
 }
 
 /// The last of the causes is what a person can do something about.

@@ -8,8 +8,8 @@ use towline_s3::multipart::{Multipart, crc64_of, tag_of};
 use towline_s3::tag::md5_of;
 use towline_s3::{Client, Problem, listing, xml};
 
-use super::complaint::Act;
-use super::{Bucket, is_denied, layout};
+use super::complaint::{Act, is_denied};
+use super::{Bucket, layout};
 use crate::remote::{Landed, Line, Order, Proof, State, Ticket, Upload};
 use crate::trouble::Trouble;
 
@@ -184,21 +184,26 @@ pub(super) async fn unfinished(bucket: &Bucket, prefix: &str, limit: usize) -> R
 mod tests {
     use super::*;
 
-    fn part(number: u32, size: u64, crc64: Option<&str>) -> xml::Part {
+    const MIB: u64 = 1024 * 1024;
+
+    fn part(number: u32, size_mib: u64, crc64: Option<&str>) -> xml::Part {
         let tag = "\"25f9e794323b453885f5181f1b624d0b\"".to_owned();
-        xml::Part { number, tag, size, last_modified: None, crc64: crc64.map(str::to_owned) }
+        xml::Part { number, tag, size: size_mib * MIB, last_modified: None, crc64: crc64.map(str::to_owned) }
     }
 
     fn found(parts: Vec<xml::Part>, algorithm: Option<&str>) -> Option<Upload> {
         let ticket = Ticket { id: "1".into(), key: "a".into() };
-        candidate(ticket, Found { parts, algorithm: algorithm.map(str::to_owned) }, Some(20))
+        candidate(ticket, Found { parts, algorithm: algorithm.map(str::to_owned) }, Some(20 * MIB))
     }
 
     #[test]
     fn a_candidate_has_parts_that_can_be_proven() {
         let (crc64, other) = (Some("rosUhgp5mIg="), Some("rosUhgp5mIg=-2"));
         let upload = found(vec![part(1, 8, crc64), part(3, 4, crc64)], Some("CRC64NVME")).unwrap();
-        assert_eq!((upload.proof, upload.part_bytes, upload.total_bytes), (Proof::Crc64, 8, Some(20)));
+        assert_eq!(
+            (upload.proof, upload.part_bytes, upload.total_bytes),
+            (Proof::Crc64, 8 * MIB, Some(20 * MIB))
+        );
         assert_eq!(upload.landed[1].crc64, Some(0xae8b_1486_0a79_9888));
         let upload = found(vec![part(1, 8, None)], None).unwrap();
         assert_eq!((upload.proof, upload.landed[0].md5.is_some()), (Proof::Md5, true));

@@ -26,30 +26,33 @@ pub(super) fn part_bytes(total_bytes: Option<u64>, wish: Option<u64>) -> Result<
 /// The size of the parts of which these are some, by number; nothing when they are of no even plan, or of no file of this
 /// size.
 pub(super) fn found(parts: &[(u32, u64)], total_bytes: Option<u64>) -> Option<u64> {
-    let (last, others) = parts.split_last()?;
-    let part_bytes = match others.first() {
-        Some((_, part_bytes)) => {
-            let is_even = others.iter().all(|(_, size)| size == part_bytes) && last.1 <= *part_bytes;
-            is_even.then_some(*part_bytes)
-        }
-        None => Some(of_one(*last, total_bytes)),
-    }?;
-    let fits = |total: u64| {
-        let begins = u64::from(last.0.saturating_sub(1)).saturating_mul(part_bytes);
-        let expected = total.checked_sub(begins).map(|rest| rest.min(part_bytes));
-        expected == Some(last.1) && total.div_ceil(part_bytes) <= u64::from(PARTS_MAX)
-    };
-    let is_whole = last.1 > 0 && (1..=PARTS_MAX).contains(&last.0);
-    (is_whole && total_bytes.is_none_or(fits)).then_some(part_bytes)
+    let (&(number, size_bytes), others) = parts.split_last()?;
+    if size_bytes == 0 || !(1..=PARTS_MAX).contains(&number) {
+        return None;
+    }
+    if let Some((_, part_bytes)) = others.first() {
+        let is_even = others.iter().all(|(_, size)| size == part_bytes) && size_bytes <= *part_bytes;
+        return Some(*part_bytes)
+            .filter(|part_bytes| is_even && fits(*part_bytes, (number, size_bytes), total_bytes));
+    }
+    // One part alone may be the last one, which is shorter than those that are not there. What is usual is tried first.
+    let others = u64::from(number - 1);
+    let before = total_bytes.and_then(|total| total.checked_sub(size_bytes)).filter(|_| others > 0);
+    let as_last = before.filter(|before| before.is_multiple_of(others)).map(|before| before / others);
+    let usual = total_bytes.map(|_| PART_BYTES);
+    [usual, Some(size_bytes), as_last]
+        .into_iter()
+        .flatten()
+        .find(|part_bytes| size_bytes <= *part_bytes && fits(*part_bytes, (number, size_bytes), total_bytes))
 }
 
-/// One part alone may be the last one, which is shorter than the others.
-fn of_one((number, size_bytes): (u32, u64), total_bytes: Option<u64>) -> u64 {
-    let before = total_bytes.and_then(|total| total.checked_sub(size_bytes));
-    let others = before.zip(Some(u64::from(number.saturating_sub(1)))).filter(|(_, count)| *count > 0);
-    let as_last =
-        others.filter(|(before, count)| before.is_multiple_of(*count)).map(|(before, count)| before / count);
-    as_last.filter(|other| *other >= size_bytes && other.is_multiple_of(MIB)).unwrap_or(size_bytes)
+/// Whether a file of this size, cut like this, has such a part.
+fn fits(part_bytes: u64, (number, size_bytes): (u32, u64), total_bytes: Option<u64>) -> bool {
+    let Some(total_bytes) = total_bytes else { return true };
+    let begins = u64::from(number - 1).saturating_mul(part_bytes);
+    let expected = total_bytes.checked_sub(begins).map(|rest| rest.min(part_bytes));
+    let is_taken = part_bytes >= PART_BYTES_MIN.min(total_bytes);
+    expected == Some(size_bytes) && is_taken && total_bytes.div_ceil(part_bytes) <= u64::from(PARTS_MAX)
 }
 
 #[cfg(test)]
@@ -86,6 +89,11 @@ mod tests {
             (&[(1, eight)], total, Some(eight)),
             (&[(2, eight)], total, Some(eight)),
             (&[(3, four)], total, Some(eight)),
+            (&[(3, 6 * MIB)], Some(22 * MIB), Some(eight)),
+            (&[(2, 6 * MIB)], Some(22 * MIB), Some(6 * MIB)),
+            (&[(3, 6 * MIB)], Some(30 * MIB), Some(6 * MIB)),
+            (&[(3, four)], Some(24 * MIB), Some(10 * MIB)),
+            (&[(2, four)], None, Some(four)),
             (&[(1, eight), (3, four)], total, Some(eight)),
             (&[(1, eight), (2, eight), (3, four)], total, Some(eight)),
             (&[(1, eight), (2, eight), (3, four)], None, Some(eight)),
@@ -94,11 +102,12 @@ mod tests {
             // Parts of another file, of no even plan, or of nothing.
             (&[(1, eight), (2, four)], total, None),
             (&[(4, eight)], total, None),
-            (&[(1, four)], total, Some(four)),
+            (&[(1, four)], total, None),
+            (&[(1, four)], Some(four), Some(eight)),
             (&[(1, four), (2, eight)], total, None),
             (&[(1, eight), (2, four), (3, eight)], None, None),
             (&[(1, eight), (2, eight), (3, eight)], total, None),
-            (&[(1, 1)], Some(20_001), None),
+            (&[(1, 8 * MIB)], Some(80_001 * MIB), None),
             (&[(1, 0)], None, None),
         ] {
             assert_eq!(found(parts, total_bytes), expected, "{parts:?} {total_bytes:?}");

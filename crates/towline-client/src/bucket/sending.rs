@@ -43,15 +43,17 @@ pub(super) async fn part(
     let (stream, passing) = Passing::over(frames, (!is_checked).then_some(Algorithm::Md5));
     let call = multipart.put_call(slot.number);
     let told = Arc::new(OnceLock::new());
-    let (call, flow) = if is_checked {
+    let (call, mut flow) = if is_checked {
         checked(call, slot.size_bytes, stream, (passing.clone(), Arc::clone(&told)))
     } else {
-        (call, Flow { payload: Payload::Unsigned, size_bytes: slot.size_bytes, stream })
+        (call, plain(slot.size_bytes, stream))
     };
+    flow.asks_first = bucket.is_in_doubt.load(Ordering::Relaxed);
     let answer = Box::pin(client.pass(call, flow)).await;
     if let Some(error) = broken.take() {
         return Err(Trouble::source(format!("the file cannot be read: {error}")));
     }
+    bucket.is_in_doubt.store(answer.is_err(), Ordering::Relaxed);
     let reply = answer.map_err(|problem| refused(bucket, (&client, &problem), is_checked, &ticket.key))?;
     let computed = told.get().cloned().or_else(|| passing.computed());
     let computed = computed.ok_or_else(|| Trouble::passing("S3 answered before it had all bytes"))?;
@@ -59,6 +61,10 @@ pub(super) async fn part(
     proving::compare(&reply, &tag, &computed)?;
     let md5 = proving::md5_in(&reply, &tag);
     Ok(Landed { number: slot.number, size_bytes: slot.size_bytes, crc64: Some(computed.crc64), md5, tag })
+}
+
+fn plain(size_bytes: u64, stream: BoxStream<'static, io::Result<Bytes>>) -> Flow {
+    Flow { payload: Payload::Unsigned, size_bytes, stream, asks_first: false }
 }
 
 /// The same part with its checksum behind it, which the server compares before it answers.
@@ -81,6 +87,7 @@ fn checked(
         payload: Payload::Chunked(Chunking::UnsignedTrailer),
         size_bytes: chunked::body_bytes(size_bytes, TRAILER_BYTES),
         stream: chunked::body(size_bytes, stream, trailer).boxed(),
+        asks_first: false,
     };
     (call, flow)
 }
@@ -115,7 +122,7 @@ pub(super) async fn whole(bucket: &Bucket, order: &Order, frames: Frames) -> Res
             let call = Call::new(Method::PUT, client.address.path(&client.address.name(&order.key)));
             let call = call.headers(said.iter().chain(&md5).cloned()).headers(checksum.clone());
             let stream = stream::iter(pieces.clone().into_iter().map(Ok)).boxed();
-            client.pass(call, Flow { payload: Payload::Unsigned, size_bytes, stream }).await
+            client.pass(call, plain(size_bytes, stream)).await
         };
         Box::pin(bucket.ask(asked)).await
     };
@@ -128,6 +135,7 @@ pub(super) async fn whole(bucket: &Bucket, order: &Order, frames: Frames) -> Res
         }
         answer => answer,
     };
+    bucket.is_in_doubt.store(answer.is_err(), Ordering::Relaxed);
     let reply = answer.map_err(|problem| bucket.trouble(&problem, Act::Send, &order.key))?;
     receipt(bucket, order, &reply, &computed)
 }

@@ -1,29 +1,40 @@
 //! Bodies that are sent once, as they come, over lines of any speed: what is bounded is how long nothing moves.
 
+use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::{Request, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout};
 use towline_sigv4::Payload;
 
 use super::{Body, Call, Client, Reply};
 use crate::problem::Problem;
+
+/// Frames go out in pieces of this size, so that a slow line is seen to move.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Not every server answers whether it wants a body. Then it is sent.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
 /// A body as it comes: exactly so many bytes.
 pub struct Flow {
     pub payload: Payload,
     pub size_bytes: u64,
     pub stream: BoxStream<'static, io::Result<Bytes>>,
+    /// The server says whether it wants the body before it is sent: a way there and back for not sending it in vain. What a
+    /// server says that refuses a body under way is often lost with the connection.
+    pub asks_first: bool,
 }
 
-impl std::fmt::Debug for Flow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Flow").field("size_bytes", &self.size_bytes).finish_non_exhaustive()
     }
 }
@@ -33,55 +44,89 @@ impl Client {
     /// not come is waited for longer than the patience for replies. What lies in the buffers between takes its time as well,
     /// and no more than what went before it.
     pub async fn pass(&self, call: Call, flow: Flow) -> Result<Reply, Problem> {
-        let Flow { payload, size_bytes, stream } = flow;
+        let Flow { payload, size_bytes, stream, asks_first } = flow;
         let moves = Arc::new(Moves::new());
-        let body = moves.over(stream);
-        let request = self.signed(&call, (payload, size_bytes), body).await?;
+        let cut = Cut(Arc::clone(&moves));
+        let gate = asks_first.then(|| moves.gate());
+        let mut request = self.signed(&call, (payload, size_bytes), body(stream, gate, &moves)).await?;
+        if asks_first {
+            ask_first(&mut request, &moves);
+        }
         let wait = self.patience.reply;
         let response = tokio::select! {
             response = self.wire.request(request) => response.map_err(|error| Problem::Broken(error.into()))?,
             () = moves.stall(wait) => return Err(Problem::TimedOut),
         };
+        // What is not sent by now is not wanted any more.
+        drop(cut);
         super::answer(response, &call, wait).await
     }
+}
+
+fn ask_first(request: &mut Request<Body>, moves: &Arc<Moves>) {
+    request.headers_mut().insert(http::header::EXPECT, http::HeaderValue::from_static("100-continue"));
+    let moves = Arc::clone(moves);
+    hyper::ext::on_informational(request, move |response| {
+        let answered = moves.lock().asked.take().filter(|_| response.status() == StatusCode::CONTINUE);
+        // Nobody listens any more where it took too long.
+        answered.map(|asked| asked.send(()).ok());
+    });
 }
 
 /// When something moved.
 #[derive(Debug)]
 struct Moves(Mutex<At>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct At {
     begun: Instant,
     last: Instant,
     has_ended: bool,
+    is_cut: bool,
+    /// Waits for the server to want the body.
+    asked: Option<oneshot::Sender<()>>,
+}
+
+/// Dropped, the body is cut: its connection is closed and takes no more of it.
+struct Cut(Arc<Moves>);
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        let mut at = self.0.lock();
+        at.is_cut = true;
+        at.asked = None;
+    }
 }
 
 impl Moves {
     fn new() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(At { begun: now, last: now, has_ended: false }))
+        Self(Mutex::new(At { begun: now, last: now, has_ended: false, is_cut: false, asked: None }))
     }
 
-    fn over(self: &Arc<Self>, stream: BoxStream<'static, io::Result<Bytes>>) -> Body {
-        let (moves, end) = (Arc::clone(self), Arc::clone(self));
-        let stream = stream.inspect(move |_| moves.note(false));
-        let ended = futures_util::stream::poll_fn(move |_| {
-            end.note(true);
-            std::task::Poll::Ready(None)
-        });
-        StreamBody::new(stream.chain(ended).map(|frame| frame.map(Frame::data))).boxed_unsync()
+    fn lock(&self) -> MutexGuard<'_, At> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, has_ended: bool) {
-        let mut at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *at = At { last: Instant::now(), has_ended: at.has_ended || has_ended, ..*at };
+    fn gate(&self) -> oneshot::Receiver<()> {
+        let (asked, gate) = oneshot::channel();
+        self.lock().asked = Some(asked);
+        gate
+    }
+
+    fn note(&self, has_ended: bool) -> io::Result<()> {
+        let mut at = self.lock();
+        at.last = Instant::now();
+        at.has_ended |= has_ended;
+        if at.is_cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
     async fn stall(&self, wait: Duration) {
         loop {
-            let At { begun, last, has_ended } = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let until = last + if has_ended { wait.max(last - begun) } else { wait };
+            let until = {
+                let at = self.lock();
+                at.last + if at.has_ended { wait.max(at.last - at.begun) } else { wait }
+            };
             if Instant::now() >= until {
                 return;
             }
@@ -90,10 +135,45 @@ impl Moves {
     }
 }
 
+/// Frames on their way out.
+struct Flowing {
+    stream: BoxStream<'static, io::Result<Bytes>>,
+    rest: Bytes,
+    gate: Option<oneshot::Receiver<()>>,
+    moves: Arc<Moves>,
+}
+
+fn body(
+    stream: BoxStream<'static, io::Result<Bytes>>,
+    gate: Option<oneshot::Receiver<()>>,
+    moves: &Arc<Moves>,
+) -> Body {
+    let flowing = Flowing { stream, rest: Bytes::new(), gate, moves: Arc::clone(moves) };
+    StreamBody::new(stream::try_unfold(flowing, Flowing::next).map_ok(Frame::data)).boxed_unsync()
+}
+
+impl Flowing {
+    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        if let Some(gate) = self.gate.take()
+            && let Ok(Err(_)) = timeout(CONTINUE_WAIT, gate).await
+        {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        while self.rest.is_empty() {
+            let Some(frame) = self.stream.next().await else {
+                self.moves.note(true)?;
+                return Ok(None);
+            };
+            self.rest = frame?;
+        }
+        self.moves.note(false)?;
+        let taken = self.rest.len().min(PIECE_BYTES);
+        Ok(Some((self.rest.split_to(taken), self)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
-
     use super::*;
 
     const WAIT: Duration = Duration::from_mins(1);
@@ -106,7 +186,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(if number < 3 { 50 } else { 1000 })).await;
             Ok(Bytes::from_static(b"x"))
         });
-        let taken = moves.over(slow.boxed()).collect();
+        let taken = body(slow.boxed(), None, &moves).collect();
         tokio::select! {
             _ = taken => panic!("it stands still before its end"),
             () = moves.stall(WAIT) => {}
@@ -123,9 +203,28 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(body_s / 10)).await;
                 Ok(Bytes::from_static(b"x"))
             });
-            moves.over(frames.boxed()).collect().await.unwrap();
+            body(frames.boxed(), None, &moves).collect().await.unwrap();
             moves.stall(WAIT).await;
             assert_eq!(begun.elapsed(), Duration::from_secs(expected_s));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_waits_until_it_is_wanted_and_ends_when_it_is_not() {
+        let frames = || stream::iter([Ok(Bytes::from_static(b"ab"))]).boxed();
+        let moves = Arc::new(Moves::new());
+        let begun = Instant::now();
+        let waiting = body(frames(), Some(moves.gate()), &moves).collect();
+        assert_eq!(waiting.await.unwrap().to_bytes(), "ab", "nobody says anything");
+        assert_eq!(begun.elapsed(), CONTINUE_WAIT);
+
+        let wanted = body(frames(), Some(moves.gate()), &moves).collect();
+        moves.lock().asked.take().unwrap().send(()).unwrap();
+        assert_eq!(wanted.await.unwrap().to_bytes(), "ab");
+
+        let unwanted = body(frames(), Some(moves.gate()), &moves);
+        let under_way = body(frames(), None, &moves);
+        drop(Cut(Arc::clone(&moves)));
+        assert!(unwanted.collect().await.is_err() && under_way.collect().await.is_err());
     }
 }

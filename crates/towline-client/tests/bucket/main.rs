@@ -1,0 +1,32 @@
+//! Uploads straight to buckets, on two servers of S3 that prove parts differently: Garage by CRC-64/NVME, Swift by MD5.
+
+mod lives;
+mod refusals;
+mod support;
+
+use support::Server;
+
+macro_rules! on_both {
+    ($($life:ident),+ $(,)?) => {
+        mod garage {
+            $(#[tokio::test] async fn $life() { Box::pin(crate::lives::$life(&crate::Server::garage())).await })+
+        }
+        mod swift {
+            $(#[tokio::test] async fn $life() { Box::pin(crate::lives::$life(&crate::Server::swift())).await })+
+        }
+    };
+}
+
+on_both!(
+    a_file_gets_up_in_parts_and_comes_back,
+    an_upload_is_found_again_by_another_machine,
+    a_part_that_differs_is_seen_and_sent_again,
+    a_lost_answer_is_made_up_for,
+    what_is_given_up_is_gone,
+    unfinished_uploads_are_listed,
+    small_files_go_at_once,
+    a_stream_may_turn_out_to_be_empty,
+    what_a_file_is_told_to_be_is_kept,
+    a_file_that_cannot_be_read_is_no_fault_of_the_line,
+    a_file_that_was_replaced_is_not_read_on,
+);

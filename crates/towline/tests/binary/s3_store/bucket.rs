@@ -11,12 +11,12 @@ use towline_core::digest::hex;
 
 use crate::support::{Connection, Ended, Reply, Server};
 
-pub(super) const MIB: usize = 1024 * 1024;
+pub(crate) const MIB: usize = 1024 * 1024;
 
 /// What the test command says of a server.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
-    pub(super) endpoint: String,
+pub(crate) struct Bucket {
+    pub(crate) endpoint: String,
     region: String,
     name: String,
     access_key: String,
@@ -25,21 +25,21 @@ pub(super) struct Bucket {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Direct,
     Relayed,
 }
 
 impl Bucket {
-    pub(super) fn of_garage() -> Self {
+    pub(crate) fn of_garage() -> Self {
         Self::named("TOWLINE_TEST_GARAGE")
     }
 
-    pub(super) fn of_swift() -> Self {
+    pub(crate) fn of_swift() -> Self {
         Self::named("TOWLINE_TEST_SWIFT")
     }
 
-    pub(super) fn both() -> [Self; 2] {
+    pub(crate) fn both() -> [Self; 2] {
         [Self::of_garage(), Self::of_swift()]
     }
 
@@ -52,27 +52,43 @@ impl Bucket {
         Self { endpoint, region, name, access_key, secret_key, prefix }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.endpoint.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     /// The same bucket, reached over another address.
-    pub(super) fn by_way_of(&self, address: SocketAddr) -> Self {
+    pub(crate) fn by_way_of(&self, address: SocketAddr) -> Self {
         Self { endpoint: format!("http://{address}"), ..self.clone() }
     }
 
-    /// The AWS CLI asks the store itself, so that Towline need not be believed.
-    #[track_caller]
-    fn aws(&self, arguments: &[&str]) -> Ended {
-        let mut command = Command::new(variable_of("TOWLINE_TEST_AWS"));
-        command.env_clear().stdin(Stdio::null());
-        for (name, value) in [
-            ("PYTHONUTF8", "1"),
-            ("PYTHONDONTWRITEBYTECODE", "1"),
+    /// As people write it.
+    pub(crate) fn url(&self, key: &str) -> String {
+        format!("s3://{}/{}{key}", self.name, self.prefix)
+    }
+
+    /// What AWS's own tools read from the environment to come in.
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 4] {
+        [
             ("AWS_ACCESS_KEY_ID", &self.access_key),
             ("AWS_SECRET_ACCESS_KEY", &self.secret_key),
             ("AWS_DEFAULT_REGION", &self.region),
             ("AWS_ENDPOINT_URL", &self.endpoint),
+        ]
+    }
+
+    /// Bucket and key, as `s3api` wants to hear them.
+    pub(crate) fn named_object(&self, key: &str) -> [String; 4] {
+        ["--bucket".into(), self.name.clone(), "--key".into(), format!("{}{key}", self.prefix)]
+    }
+
+    /// The AWS CLI asks the store itself, so that Towline need not be believed.
+    #[track_caller]
+    pub(crate) fn aws(&self, arguments: &[&str]) -> Ended {
+        let mut command = Command::new(variable_of("TOWLINE_TEST_AWS"));
+        command.env_clear().stdin(Stdio::null()).envs(self.environment());
+        for (name, value) in [
+            ("PYTHONUTF8", "1"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
             ("AWS_DEFAULT_OUTPUT", "json"),
             // Garage has checksums of its own mind about objects that were made of parts.
             ("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required"),
@@ -86,15 +102,15 @@ impl Bucket {
 
     /// The store's object of this key has these bytes.
     #[track_caller]
-    pub(super) fn assert_holds(&self, key: &str, bytes: &[u8]) {
+    pub(crate) fn assert_holds(&self, key: &str, bytes: &[u8]) {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy");
-        self.aws(&["s3", "cp", &format!("s3://{}/{}{key}", self.name, self.prefix), copy.to_str().unwrap()]);
+        self.aws(&["s3", "cp", &self.url(key), copy.to_str().unwrap()]);
         assert_same(&fs::read(copy).unwrap(), bytes);
     }
 
     /// The uploads that the store knows of below this test's prefix.
-    pub(super) fn uploads_under_way(&self) -> usize {
+    pub(crate) fn uploads_under_way(&self) -> usize {
         let list = ["s3api", "list-multipart-uploads", "--bucket", &self.name, "--prefix", &self.prefix];
         let ended = self.aws(&list);
         let listed: Value = serde_json::from_str(&ended.out).unwrap_or(Value::Null);
@@ -112,32 +128,32 @@ fn variable_of(name: &str) -> String {
 
 /// Towline in front of a bucket.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(crate) struct Front {
     data: TempDir,
     way: Way,
     settings: Vec<&'static str>,
-    pub(super) server: Server,
+    pub(crate) server: Server,
 }
 
 impl Front {
-    pub(super) fn start(bucket: &Bucket, way: Way) -> Self {
+    pub(crate) fn start(bucket: &Bucket, way: Way) -> Self {
         Self::start_with(bucket, way, &[])
     }
 
-    pub(super) fn start_with(bucket: &Bucket, way: Way, settings: &[&'static str]) -> Self {
+    pub(crate) fn start_with(bucket: &Bucket, way: Way, settings: &[&'static str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let server = serve(&data, bucket, way, settings);
         Self { data, way, settings: settings.to_vec(), server }
     }
 
     /// As after a power cut. The store may be reached over another address now.
-    pub(super) fn kill_and_start_again(&mut self, bucket: &Bucket) {
+    pub(crate) fn kill_and_start_again(&mut self, bucket: &Bucket) {
         self.server.kill();
         self.server = serve(&self.data, bucket, self.way, &self.settings);
     }
 
     /// A request with a body of JSON, or without one, as a page sends it.
-    pub(super) fn ask(&self, method: &str, path: &str, body: &Value) -> Reply {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Reply {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let host = self.server.address().to_string();
         let headers = [("Content-Type", "application/json"), ("Host", &host)];
@@ -145,7 +161,7 @@ impl Front {
     }
 
     /// The file as whoever downloads it gets it, sent on to the store or not.
-    pub(super) fn get(&self, key: &str) -> Vec<u8> {
+    pub(crate) fn get(&self, key: &str) -> Vec<u8> {
         let reply = self.server.get(&format!("/download/{key}"));
         match reply.header("location") {
             Some(url) => send_to("GET", url, b"").body,
@@ -242,11 +258,11 @@ impl Uppy {
     }
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 #[track_caller]
-pub(super) fn assert_same(found: &[u8], sent: &[u8]) {
+pub(crate) fn assert_same(found: &[u8], sent: &[u8]) {
     assert_eq!((found.len(), sha256(found)), (sent.len(), sha256(sent)));
 }

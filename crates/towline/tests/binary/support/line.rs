@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -23,17 +24,23 @@ pub(crate) struct Line {
 struct Ends {
     server: SocketAddr,
     left_bytes: Mutex<usize>,
+    passed_bytes: AtomicUsize,
     /// Nothing once the line is cut.
     open: Mutex<Option<Vec<TcpStream>>>,
 }
 
 impl Line {
     pub(crate) fn to(server: &Server, bytes_max: usize) -> Self {
+        Self::to_address(server.address(), bytes_max)
+    }
+
+    pub(crate) fn to_address(server: SocketAddr, bytes_max: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let ends = Arc::new(Ends {
-            server: server.address(),
+            server,
             left_bytes: Mutex::new(bytes_max),
+            passed_bytes: AtomicUsize::new(0),
             open: Mutex::new(Some(Vec::new())),
         });
         let (stop, stopped) = mpsc::channel();
@@ -51,6 +58,16 @@ impl Line {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on connections pass on so much more; those that have stopped stay so.
+    pub(crate) fn pass_on(&self, bytes_max: usize) {
+        *self.ends.left_bytes.lock().unwrap() = bytes_max;
+    }
+
+    /// What came from clients and was passed on.
+    pub(crate) fn passed_bytes(&self) -> usize {
+        self.ends.passed_bytes.load(Ordering::Relaxed)
     }
 
     /// Waits until the clients have sent all that this line passes on.
@@ -86,6 +103,7 @@ impl Ends {
         let mut left_bytes = self.left_bytes.lock().unwrap();
         let taken_bytes = wanted_bytes.min(*left_bytes);
         *left_bytes -= taken_bytes;
+        self.passed_bytes.fetch_add(taken_bytes, Ordering::Relaxed);
         taken_bytes
     }
 }

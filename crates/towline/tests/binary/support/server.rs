@@ -64,8 +64,12 @@ impl Server {
 
     /// On a free port; `change` may add flags and variables.
     pub(crate) fn start_with(data: &Path, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start_at("127.0.0.1:0", data, change)
+    }
+
+    pub(crate) fn start_at(listen: &str, data: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = towline();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        command.args(["serve", "--listen", listen, "--data"]).arg(data);
         change(&mut command);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());

@@ -51,7 +51,7 @@ impl Plan {
         let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number));
         let bound = FILE_BYTES_MAX >> [0, 0, 0, 1, 2, 10][rng.usize(..6)];
         let size_bytes = if rng.u8(..20) == 0 { 0 } else { rng.usize(1..=bound) };
-        let blows = (0..rng.u8(..=4)).map(|_| (Duration::from_millis(rng.u64(10..900)), blow(&mut rng)));
+        let blows = (0..rng.u8(..=5)).map(|_| (Duration::from_millis(rng.u64(10..500)), blow(&mut rng)));
         let blows = blows.collect();
         Self {
             seed: rng.u64(..),
@@ -79,7 +79,7 @@ fn blow(rng: &mut Rng) -> Blow {
 }
 
 fn line(rng: &mut Rng, number: u64) -> Vec<String> {
-    let mut flags = vec![format!("--seed={number}"), format!("--rate={}mbit", rng.u8(15..80))];
+    let mut flags = vec![format!("--seed={number}"), format!("--rate={}mbit", rng.u8(8..50))];
     let mut maybe = |flag: String| {
         if rng.bool() {
             flags.push(flag);
@@ -93,7 +93,7 @@ fn line(rng: &mut Rng, number: u64) -> Vec<String> {
     maybe(format!("--swallow-rate={}%", values.u8(1..10)));
     if rng.u8(..3) == 0 {
         flags.push(format!("--stall-every={}MiB", values.u8(4..32)));
-        flags.push(format!("--stall={}ms", values.u16(200..3000)));
+        flags.push(format!("--stall={}ms", values.u16(200..1500)));
     }
     flags
 }

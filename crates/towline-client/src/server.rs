@@ -107,7 +107,7 @@ fn path(ticket: &Ticket, rest: &str) -> String {
 }
 
 fn told<T>(answered: Result<T, Problem>) -> Result<T, Trouble> {
-    answered.map_err(|problem| problem.trouble())
+    answered.map_err(|problem| problem.trouble_under_way())
 }
 
 #[async_trait]

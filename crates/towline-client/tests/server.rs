@@ -78,6 +78,18 @@ fn relayed() -> Answer {
     json(&format!(r#"{{"part_number":1,"received":true,"size":9,"crc64nvme":"{CRC64}","progress":{{}}}}"#))
 }
 
+#[tokio::test]
+async fn what_answers_for_a_server_in_mid_upload_does_not_end_it() {
+    for (status, is_passing) in
+        [("404 Not Found", true), ("200 OK", true), ("413 Too Large", false), ("401 No", false)]
+    {
+        let front = Script::play(move |_| answer(status, "Content-Type: text/html\r\n", "<html>"));
+        let sent = open(&front).send(&upload(Proof::Crc64), SLOT, frames()).await;
+        assert_eq!(matches!(sent, Err(Trouble::Passing { .. })), is_passing, "{status} {sent:?}");
+        assert!(sent.is_err());
+    }
+}
+
 /// A server that hands out URLs of this store, and relays.
 fn front(store: String) -> Script {
     Script::play(move |asked| match asked.line.as_str() {

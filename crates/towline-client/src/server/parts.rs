@@ -39,12 +39,12 @@ impl Server {
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         let answer = self.talk.line.send(request).await?;
         if !answer.status.is_success() {
-            return Err(Problem::read(answer).await.trouble());
+            return Err(Problem::read(answer).await.trouble_under_way());
         }
         let host = host(&answer.uri).to_owned();
         let body = answer.whole(ANSWER_BYTES_MAX).await?;
         let sent: wire::Sent =
-            serde_json::from_slice(&body).map_err(|_| Problem::foreign(&host).trouble())?;
+            serde_json::from_slice(&body).map_err(|_| Problem::foreign(&host).trouble_under_way())?;
         let computed = passed(&passing)?;
         if sent.crc64nvme.as_deref().and_then(crc64) != Some(computed.crc64) {
             return Err(damaged(slot.number));

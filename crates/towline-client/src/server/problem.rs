@@ -99,6 +99,12 @@ impl Problem {
         self.code.is_none() && !is_telling && !self.may_pass()
     }
 
+    /// What it means in the middle of an upload that this very server knew: where something else answers for it, as a proxy
+    /// does while a server is exchanged, it may be back soon.
+    pub(super) fn trouble_under_way(&self) -> Trouble {
+        if self.is_foreign() { Trouble::passing(self.detail.clone()) } else { self.trouble() }
+    }
+
     /// What it means when a store said it.
     pub(super) fn trouble_of_store(&self) -> Trouble {
         let is_damage = |code: &str| {

@@ -49,7 +49,7 @@ pub(crate) async fn send(
     number: u32,
 ) -> Result<Landed, Trouble> {
     let slot = upload.slots(file.len() as u64).find(|slot| slot.number == number).unwrap();
-    let bytes = &file[slot.offset_bytes as usize..][..slot.size_bytes as usize];
+    let bytes = piece(file, slot.offset_bytes..slot.offset_bytes + slot.size_bytes);
     let landed = remote.send(upload, slot, frames(bytes)).await?;
     assert_eq!((landed.number, landed.size_bytes), (number, slot.size_bytes));
     assert_eq!(landed.crc64, Some(computed(bytes).crc64));
@@ -63,6 +63,11 @@ pub(crate) async fn send_all(remote: &dyn Remote, upload: &Upload, file: &[u8]) 
         parts.push(send(remote, upload, file, slot.number).await.unwrap());
     }
     remote.finish(upload, &parts, whole(file)).await.unwrap()
+}
+
+fn piece(file: &[u8], range: Range<u64>) -> &[u8] {
+    let place = |at| usize::try_from(at).unwrap();
+    &file[place(range.start)..place(range.end)]
 }
 
 pub(crate) fn whole(file: &[u8]) -> Whole {
@@ -86,7 +91,7 @@ pub(crate) async fn assert_stored(shelf: &dyn Shelf, key: &str, file: &[u8]) -> 
     assert_eq!((stored.key.as_str(), stored.size_bytes), (key, file.len() as u64));
     let end = file.len() as u64;
     for range in [0..end, 0..end.min(1), end.saturating_sub(7)..end, end / 3..end - end / 3, end..end] {
-        let expected = &file[range.start as usize..range.end as usize];
+        let expected = piece(file, range.clone());
         let bytes = read(shelf, &stored, range.clone()).await.unwrap();
         assert!(bytes == expected, "{key:?} {range:?}");
     }
@@ -94,8 +99,6 @@ pub(crate) async fn assert_stored(shelf: &dyn Shelf, key: &str, file: &[u8]) -> 
 }
 
 pub(crate) fn hint(trouble: &Trouble) -> &str {
-    match trouble {
-        Trouble::Refused { hint: Some(hint), .. } => hint,
-        other => panic!("no hint in {other:?}"),
-    }
+    let Trouble::Refused { hint: Some(hint), .. } = trouble else { panic!("no hint in {trouble:?}") };
+    hint
 }

@@ -106,8 +106,9 @@ fn parrot(answer: &'static [u8]) -> SocketAddr {
         for mut client in listener.incoming().flatten() {
             thread::spawn(move || {
                 let mut asked = vec![0; 64 * 1024];
-                client.read(&mut asked).ok();
-                client.write_all(answer).ok();
+                if client.read(&mut asked).is_ok_and(|count| count > 0) {
+                    client.write_all(answer).ok();
+                }
             });
         }
     });

@@ -49,6 +49,23 @@ async fn parts_go_straight_to_the_store_and_are_found_again() {
 }
 
 #[tokio::test]
+async fn parts_that_went_through_the_server_all_the_same_are_compared_alike() {
+    for bucket in Bucket::both() {
+        let front = Front::start(&bucket, Way::Direct);
+        let file = noise(344, 5 * MIB);
+        let order = order("round about", Some(&file), 5 * MIB);
+        let client = client(&front.server);
+        let upload = client.begin(&order).await.unwrap();
+        let path = format!("/upload/{}/part/1", upload.ticket.id);
+        front.server.connect().send("PUT", &path, &[], &file).ok();
+        let round = client.begin(&order).await.unwrap().landed.remove(0);
+        let straight = send(&client, &upload, &file, 1).await.unwrap();
+        assert_eq!((round.md5, round.crc64), (straight.md5, straight.crc64));
+        client.abort(&upload.ticket).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn streams_and_files_without_bytes_go_straight_to_the_store() {
     for bucket in Bucket::both() {
         let front = Front::start(&bucket, Way::Direct);

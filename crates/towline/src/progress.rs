@@ -200,6 +200,15 @@ impl Progress {
 }
 
 impl Files {
+    /// Workers belong to all files that are under way.
+    fn share(&mut self, event: &Event<'_>) {
+        if let Event::Workers { .. } = event {
+            for tally in self.tallies.iter_mut().filter(|tally| tally.is_under_way()) {
+                tally.take(event);
+            }
+        }
+    }
+
     fn sample(&mut self, now: Duration) {
         for tally in self.tallies.iter_mut().filter(|tally| tally.is_under_way()) {
             tally.sample(now);
@@ -213,11 +222,15 @@ impl Watch for Progress {
     fn see(&self, file: FileNumber, event: Event<'_>) {
         let note = {
             let mut files = self.files();
+            files.share(&event);
             let Files { named, tallies, events, .. } = &mut *files;
             let (Some(named), Some(tally)) = (named.get(file.0), tallies.get_mut(file.0)) else {
                 return;
             };
             tally.take(&event);
+            if matches!(event, Event::Began { .. }) {
+                tally.sample(self.begun.elapsed());
+            }
             if self.style == Style::Events {
                 events.extend(events::told(named, tally, &event));
             }

@@ -128,7 +128,6 @@ pub(crate) struct Status {
     pub(crate) id: Option<String>,
     /// All uploads that were begun from this machine and are not known to have ended
     #[arg(long, conflicts_with = "id")]
-    #[expect(dead_code, reason = "without an id all are meant, said or not")]
     pub(crate) all: bool,
     #[arg(long, value_name = "DEST", help = format!("Where the upload is: {PLACES}"))]
     pub(crate) to: Option<String>,

@@ -1,10 +1,14 @@
 //! Where a download comes from, as people write it.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::place::{Place, Spot};
 use crate::exit::Complaint;
 use crate::output::printable;
+
+/// What stands for itself in the path of a URL (RFC 3986, `unreserved`), and what parts its segments.
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A file at the other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +45,12 @@ impl Origin {
     }
 }
 
-/// The key in the path of a URL.
+/// A key in the path of a URL.
+pub(crate) fn in_path(key: &str) -> String {
+    utf8_percent_encode(key, RESERVED).to_string()
+}
+
+/// And back.
 fn decoded(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     percent_decode_str(path).decode_utf8_lossy().into_owned()
@@ -68,6 +77,14 @@ mod tests {
             ("https://web", url("https://web", "")),
         ] {
             assert_eq!(Origin::parse(text, server).unwrap(), origin, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_goes_into_a_url_and_comes_back() {
+        assert_eq!(in_path("a b/ü?.mp4"), "a%20b/%C3%BC%3F.mp4");
+        for key in ["a b/ü?.mp4", "100%25", "a#b+c"] {
+            assert_eq!(decoded(&in_path(key)), key);
         }
     }
 

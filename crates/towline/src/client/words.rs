@@ -47,7 +47,9 @@ pub(crate) fn complain(trouble: &Trouble) -> Complaint {
     match trouble {
         Trouble::Refused { hint: Some(hint), .. } => complaint.hint(printable(hint)),
         Trouble::Refused { hint: None, .. } | Trouble::Gone { .. } | Trouble::Source { .. } => complaint,
-        Trouble::Passing { .. } => complaint.hint("it may pass: look at the address and the line, then run the same command again"),
+        Trouble::Passing { .. } => {
+            complaint.hint("it may pass: look at the address and the line, then run the same command again")
+        }
     }
 }
 

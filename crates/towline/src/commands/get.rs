@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::json;
 use towline_client::event::{FileNumber, Watch};
 use towline_client::get::{Fetched, Get, Options};
 use towline_client::remote::Shelf;
@@ -39,7 +38,6 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
             fetched = work => fetched,
             interrupted = interrupted() => {
                 interrupted?;
-                progress.tell(json!({"event": "end", "is_interrupted": true}));
                 progress.end();
                 progress.complain("interrupted\nhint: run the same command again: what has arrived is not fetched again\n");
                 return Ok(Exit::Interrupted);

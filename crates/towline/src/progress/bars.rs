@@ -25,11 +25,7 @@ pub(super) struct Bars {
 impl Bars {
     pub(super) fn new(is_shown: bool, file_count: usize) -> Self {
         let screen = is_shown.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        let total = screen.as_ref().filter(|_| file_count > 1).map(|screen| {
-            let bar = screen.add(ProgressBar::new(1).with_style(style()));
-            bar.set_prefix(fitting("all"));
-            bar
-        });
+        let total = screen.as_ref().filter(|_| file_count > 1).map(|screen| screen.add(quiet_bar("all")));
         Self { screen, total, files: Mutex::default() }
     }
 
@@ -52,14 +48,13 @@ impl Bars {
                 continue;
             }
             let bar = files.entry(number).or_insert_with(|| {
-                let bar = ProgressBar::new(1).with_style(style());
-                bar.set_prefix(fitting(&file.shown()));
+                let bar = quiet_bar(&file.shown());
                 match &self.total {
                     Some(total) => screen.insert_before(total, bar),
                     None => screen.add(bar),
                 }
             });
-            set(bar, tally.there_bytes(), tally.total_bytes, describe(tally));
+            set(bar, tally.there_bytes(), tally.total_bytes, describe(tally, self.total.is_none()));
         }
         if let Some(bar) = &self.total {
             set(bar, there_bytes(tallies), total_bytes(tallies), total(tallies, rate));
@@ -84,10 +79,12 @@ impl Bars {
     }
 }
 
-fn style() -> ProgressStyle {
+/// It is not drawn before it is on the screen.
+fn quiet_bar(name: &str) -> ProgressBar {
     let style =
-        ProgressStyle::with_template("{prefix} [{bar:20}] {wide_msg}").expect("the template is fixed");
-    style.progress_chars("=> ")
+        ProgressStyle::with_template("{prefix} [{bar:16}] {wide_msg}").expect("the template is fixed");
+    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden());
+    bar.with_style(style.progress_chars("=> ")).with_prefix(fitting(name))
 }
 
 fn set(bar: &ProgressBar, there: u64, total: Option<u64>, text: String) {
@@ -98,14 +95,16 @@ fn set(bar: &ProgressBar, there: u64, total: Option<u64>, text: String) {
     bar.set_message(text);
 }
 
-/// The end of a name tells more than its beginning.
+/// Beginning and end of a name tell more than its middle.
 fn fitting(name: &str) -> String {
     let count = name.chars().count();
     if count <= NAME_COLUMNS {
         return format!("{name:NAME_COLUMNS$}");
     }
-    let end: String = name.chars().skip(count - NAME_COLUMNS + 1).collect();
-    format!("…{end}")
+    let half = NAME_COLUMNS / 2;
+    let beginning: String = name.chars().take(half - 1).collect();
+    let end: String = name.chars().skip(count - half).collect();
+    format!("{beginning}…{end}")
 }
 
 #[cfg(test)]
@@ -115,6 +114,7 @@ mod tests {
     #[test]
     fn names_are_cut_to_a_column() {
         assert_eq!(fitting("a.mp4"), format!("{:24}", "a.mp4"));
-        assert_eq!(fitting(&format!("{}.mp4", "ü".repeat(40))), format!("…{}.mp4", "ü".repeat(19)));
+        assert_eq!(fitting("photos/2024/summer/image-0001.jpg"), "photos/2024…age-0001.jpg");
+        assert_eq!(fitting(&"ü".repeat(25)), format!("{}…{}", "ü".repeat(11), "ü".repeat(12)));
     }
 }

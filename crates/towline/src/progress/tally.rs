@@ -122,7 +122,9 @@ impl Tally {
     }
 
     pub(super) fn left(&self) -> Option<Duration> {
-        self.rate.left(self.total_bytes?.saturating_sub(self.there_bytes()))
+        let rest_bytes = self.total_bytes?.saturating_sub(self.there_bytes());
+        // All is handed over; what is left is waited for.
+        (rest_bytes > 0).then(|| self.rate.left(rest_bytes))?
     }
 }
 

@@ -9,26 +9,29 @@ use crate::client::seconds;
 use crate::output::{bytes, printable};
 
 /// How far one file is.
-pub(super) fn describe(tally: &Tally) -> String {
+pub(super) fn describe(tally: &Tally, is_alone: bool) -> String {
     match tally.stage {
         Stage::Waiting => "waits for its turn".to_owned(),
         Stage::Comparing => format!("{} compared with what is there", bytes(tally.compared_bytes)),
         Stage::Finishing => format!("{} there, being made visible", bytes(tally.there_bytes())),
         Stage::Done => "done".to_owned(),
         Stage::Failed => "failed".to_owned(),
-        Stage::Moving => moving(tally),
+        Stage::Moving => moving(tally, is_alone),
     }
 }
 
-fn moving(tally: &Tally) -> String {
+fn moving(tally: &Tally, is_alone: bool) -> String {
     let mut facts = vec![amount(tally.there_bytes(), tally.total_bytes)];
-    facts.extend(tally.bytes_per_s().map(|rate| format!("{}/s", bytes(rate))));
+    let rate = tally.bytes_per_s().filter(|_| tally.sent_bytes() > 0);
+    facts.extend(rate.map(|rate| format!("{}/s", bytes(rate))));
     facts.extend(tally.left().map(|left| format!("{} left", seconds(left))));
     if let Some(parts) = tally.total_parts().filter(|parts| *parts > 1) {
         facts.push(format!("{}/{parts} parts", tally.there_parts()));
     }
     facts.extend(count(u64::from(tally.retries), "retry", "retries"));
-    facts.extend(count(tally.workers as u64, "worker", "workers"));
+    if is_alone {
+        facts.extend(workers(tally));
+    }
     if let Some(why) = &tally.trouble {
         facts.push(printable(why));
     }
@@ -42,18 +45,20 @@ pub(super) fn total(tallies: &[Tally], rate: &Rate) -> String {
     let (there, total) = (there_bytes(tallies), total_bytes(tallies));
     let mut facts = vec![format!("{done}/{} files", tallies.len()), amount(there, total)];
     facts.extend(rate.bytes_per_s().map(|rate| format!("{}/s", bytes(rate))));
-    let left = total.and_then(|total| rate.left(total.saturating_sub(there)));
+    let rest = total.map(|total| total.saturating_sub(there)).filter(|rest| *rest > 0);
+    let left = rest.and_then(|rest| rate.left(rest));
     facts.extend(left.map(|left| format!("{} left", seconds(left))));
     let retries = tallies.iter().map(|tally| u64::from(tally.retries)).sum();
     facts.extend(count(retries, "retry", "retries"));
     facts.extend(count(failed, "failed", "failed"));
+    facts.extend(tallies.iter().find(|tally| tally.is_under_way()).and_then(workers));
     facts.join(", ")
 }
 
 /// One line that says it all, for logs.
 pub(super) fn line(named: &[Named], tallies: &[Tally], rate: &Rate) -> String {
     match (named, tallies) {
-        ([file], [tally]) => format!("{}: {}", file.shown(), describe(tally)),
+        ([file], [tally]) => format!("{}: {}", file.shown(), describe(tally, true)),
         _ => total(tallies, rate),
     }
 }
@@ -104,10 +109,14 @@ fn amount(there: u64, total: Option<u64>) -> String {
         // Rounded down: 100 % is said when all is there.
         Some(total) if total > 0 => {
             let percent = u128::from(there) * 100 / u128::from(total);
-            format!("{percent}% {} of {}", bytes(there), bytes(total))
+            format!("{percent}% of {}", bytes(total))
         }
         Some(_) | None => bytes(there),
     }
+}
+
+fn workers(tally: &Tally) -> Option<String> {
+    count(tally.workers as u64, "worker", "workers")
 }
 
 fn count(number: u64, one: &str, many: &str) -> Option<String> {
@@ -154,7 +163,7 @@ mod tests {
     fn a_file_on_its_way_is_one_line() {
         let mut tally = tally();
         let line = |tally: &Tally| line(&[named()], std::slice::from_ref(tally), &Rate::default());
-        let before = "a\\u{1b}.mp4: 60% 6.0 MiB of 10.0 MiB, 2.0 MiB/s, 2 s left, 3/10 parts";
+        let before = "a\\u{1b}.mp4: 60% of 10.0 MiB, 2.0 MiB/s, 2 s left, 3/10 parts";
         assert_eq!(line(&tally), format!("{before}, 4 workers"));
         let why = "the line broke";
         tally.take(&Event::Retrying { number: 4, tries: 1, wait: Duration::from_secs(1), why });
@@ -172,13 +181,13 @@ mod tests {
         failed.take(&Event::Failed { why: "no" });
         let tallies = [tally(), done, failed, Tally::new(Some(0))];
         let text = line(&[], &tallies, &Rate::default());
-        assert_eq!(text, "1/4 files, 58% 7.0 MiB of 12.0 MiB, 1 failed");
+        assert_eq!(text, "1/4 files, 58% of 12.0 MiB, 1 failed, 4 workers");
     }
 
     #[test]
     fn nobody_knows_how_much_a_stream_still_has() {
         let mut tally = Tally::new(None);
         tally.take(&Event::Sent { bytes: 3 << 20 });
-        assert_eq!(describe(&tally), "3.0 MiB");
+        assert_eq!(describe(&tally, true), "3.0 MiB");
     }
 }

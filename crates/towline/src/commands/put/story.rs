@@ -9,7 +9,7 @@ use towline_client::put::Failure;
 use towline_client::remote::Receipt;
 use towline_core::receipt::Voucher;
 
-use crate::client::{Item, Link, Place, complain, hex64, rate, retries, seconds};
+use crate::client::{Item, Link, Place, complain, hex64, in_path, rate, retries, seconds};
 use crate::exit::{Complaint, Exit};
 use crate::output::{bytes, printable};
 use crate::progress::{Progress, Tally};
@@ -57,9 +57,9 @@ pub(super) fn tell(
         }
     };
     let text = if is_alone {
-        outcome(&item.name(), report, &progress.tally(number))
+        outcome(&item.name(), report, (&progress.tally(number), &link.place))
     } else {
-        line(&item.name(), report)
+        line(&item.name(), report, &link.place)
     };
     if let Err(error) = progress.print(&text) {
         progress.complain(&format!("warning: {error:#}\n"));
@@ -67,7 +67,7 @@ pub(super) fn tell(
 }
 
 /// A file that is up, as a person reads it.
-fn outcome(name: &str, report: &Report, tally: &Tally) -> String {
+fn outcome(name: &str, report: &Report, (tally, place): (&Tally, &Place)) -> String {
     let Report { receipt, took, sent_bytes, kept_bytes, .. } = report;
     let mut parts = counted(u64::from(receipt.part_count), "part");
     if *kept_bytes > 0 {
@@ -84,12 +84,12 @@ fn outcome(name: &str, report: &Report, tally: &Tally) -> String {
         retries(report.retries),
         hex64(report.crc64),
         vouched(receipt),
-        printable(&receipt.location),
+        url(place, receipt),
     )
 }
 
 /// The same for one of many.
-fn line(name: &str, report: &Report) -> String {
+fn line(name: &str, report: &Report, place: &Place) -> String {
     let Report { receipt, took, sent_bytes, .. } = report;
     format!(
         "{name} -> {}  {} in {}, {}; {}; CRC-64/NVME {}, {}; {}\n",
@@ -100,8 +100,16 @@ fn line(name: &str, report: &Report) -> String {
         retries(report.retries),
         hex64(report.crc64),
         vouched(receipt),
-        printable(&receipt.location),
+        url(place, receipt),
     )
+}
+
+/// Where the file can be had: a server's own word for it may be a path on its disk.
+fn url(place: &Place, receipt: &Receipt) -> String {
+    match place {
+        Place::Server { server } => format!("{}/download/{}", printable(server), in_path(&receipt.key)),
+        Place::Bucket { .. } => printable(&receipt.location),
+    }
 }
 
 fn counted(count: u64, what: &str) -> String {
@@ -190,7 +198,7 @@ fn explain(failure: &Failure, item: &Item, place: &Place) -> Complaint {
         Failure::Stopped { ticket, sent_bytes, total_bytes } => {
             let (sent, total) = (bytes(*sent_bytes), bytes(*total_bytes));
             let percent = u128::from(*sent_bytes) * 100 / u128::from((*total_bytes).max(1));
-            let (id, name, place) = (printable(&ticket.id), item.name(), shown(place, &item.key));
+            let (id, name, place) = (printable(&ticket.id), quoted(&item.name()), shown(place, &item.key));
             complaint(format!("broken off on purpose: {sent} of {total} ({percent}%) are there"))
                 .hint(format!("go on with: towline put --resume {id} {name} {place}"))
         }
@@ -199,7 +207,27 @@ fn explain(failure: &Failure, item: &Item, place: &Place) -> Complaint {
 
 fn shown(place: &Place, key: &str) -> String {
     match place {
-        Place::Server { server } => format!("--key {} {}", printable(key), printable(server)),
-        Place::Bucket { bucket, .. } => format!("s3://{bucket}/{}", printable(key)),
+        Place::Server { server } => format!("--key {} {}", quoted(&printable(key)), printable(server)),
+        Place::Bucket { bucket, .. } => quoted(&format!("s3://{bucket}/{}", printable(key))),
+    }
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "-_./:=@%+".contains(c));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_words_of_a_shell() {
+        for (text, word) in
+            [("a/b-1.mp4", "a/b-1.mp4"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$x", "'$x'")]
+        {
+            assert_eq!(quoted(text), word);
+        }
     }
 }

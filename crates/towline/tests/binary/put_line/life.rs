@@ -34,6 +34,7 @@ fn a_file_goes_up_is_verified_and_comes_back() {
         lines[2].starts_with("  CRC-64/NVME ") && lines[2].ends_with(", the server vouches for it"),
         "{told}"
     );
+    assert_eq!(lines[3], format!("  http://{}/download/video.mp4", house.server.address()));
     assert_eq!(stored(&house, "video.mp4"), file);
     assert_eq!(house.server.get("/download/video.mp4").header("content-type"), Some("video/mp4"));
 

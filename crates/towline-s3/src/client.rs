@@ -137,18 +137,21 @@ impl Call {
         self
     }
 
+    /// The server takes long for this, and may say in a good answer that it came to nothing.
     #[must_use]
     pub fn slow(mut self) -> Self {
         self.is_slow = true;
         self
     }
 
+    /// A problem is not tried again.
     #[must_use]
     pub fn once(mut self) -> Self {
         self.is_once = true;
         self
     }
 
+    /// A good answer is handed on as it comes.
     #[must_use]
     pub fn streamed(mut self) -> Self {
         self.is_streamed = true;
@@ -188,6 +191,7 @@ impl Reply {
     }
 }
 
+/// Asks one bucket, in one region.
 pub struct Client {
     pub wire: Wire,
     pub address: Address,
@@ -206,6 +210,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
+    /// Asks nothing yet.
     pub fn new(settings: &BucketSettings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         let address = Address::new(settings)?;
         let wire = wire(settings, &address)?;
@@ -359,10 +364,12 @@ fn refused(head: &http::response::Parts, body: &[u8]) -> Problem {
     Problem::refused(status, &refusal.code, &message).told(region, retry_after.map(Duration::from_secs))
 }
 
+/// As signatures tell time.
 pub fn moment(at: Timestamp) -> Moment {
     Moment::from_unix(at.as_millis().div_euclid(1000))
 }
 
+/// How long the slowest line that is waited for takes to carry this.
 pub fn transfer_time(content: &Content) -> Duration {
     Duration::from_secs(content.size_bytes() / BODY_BYTES_PER_S_MIN)
 }

@@ -104,6 +104,7 @@ impl Multipart<'_> {
         Call::new(method, self.client.address.path(self.name)).query("uploadId", self.s3_id)
     }
 
+    /// The request that carries a part, but for its bytes.
     pub fn put_call(&self, number: u32) -> Call {
         self.call(Method::PUT).query("partNumber", number.to_string())
     }
@@ -191,6 +192,7 @@ pub fn crc64_of(text: &str) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
+/// A checksum as a header says it.
 pub fn crc64_text(crc64: u64) -> String {
     BASE64_STANDARD.encode(Digest::of_crc64(crc64).bytes())
 }

@@ -21,6 +21,7 @@ const AGAIN: [&str; 7] = [
     "ConditionalRequestConflict",
 ];
 
+/// Why there is no good answer.
 #[derive(Debug, Error)]
 pub enum Problem {
     #[error("S3 answered {status} {code}: {message}")]
@@ -77,10 +78,12 @@ impl Problem {
         }
     }
 
+    /// An answer that is not what it should be.
     pub fn garbled(error: impl std::fmt::Display) -> Self {
         Self::Garbled(error.to_string().chars().take(MESSAGE_CHARS).collect())
     }
 
+    /// S3's own word for it; empty where there is none.
     pub fn code(&self) -> &str {
         match self {
             Self::Refused { code, .. } => code,
@@ -97,6 +100,7 @@ impl Problem {
         }
     }
 
+    /// Something is not there: an object, an upload or the whole bucket.
     pub fn is_missing(&self) -> bool {
         self.status() == Some(StatusCode::NOT_FOUND)
     }
@@ -145,6 +149,7 @@ impl Problem {
         }
     }
 
+    /// The fault of a store that did this.
     pub fn fault(self, doing: &'static str) -> Fault {
         match self {
             Self::Ours(fault) => fault,

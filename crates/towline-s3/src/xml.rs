@@ -9,6 +9,7 @@ use towline_core::clock::Timestamp;
 use crate::problem::Problem;
 use crate::tag::bare;
 
+/// Why not.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Refusal {
@@ -90,6 +91,7 @@ pub struct Listed {
     pub size: u64,
 }
 
+/// A document that must be just this.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(body).map_err(Problem::garbled)?;
     quick_xml::de::from_str(text).map_err(Problem::garbled)
@@ -132,6 +134,7 @@ pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(towline_sigv4::decode_query(text).into_owned()).ok()
 }
 
+/// The moment that a list tells, as RFC 3339.
 pub fn moment(text: &str) -> Option<Timestamp> {
     let at = humantime::parse_rfc3339(text).ok()?;
     let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;

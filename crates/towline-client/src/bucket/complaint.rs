@@ -54,6 +54,14 @@ pub(super) fn trouble(problem: &Problem, act: Act, at: (&str, &str)) -> Trouble 
     let what = format!("{}: {}", act.doing(), said(problem));
     let (status, code, retry_after) = match problem {
         Problem::Refused { status, code, retry_after, .. } => (*status, code.as_str(), *retry_after),
+        Problem::Broken(_) if what.contains("certificate") => {
+            return Trouble::refused(what).hint(
+                "install its issuer in the system's certificates, or use the name that it was issued for",
+            );
+        }
+        Problem::Broken(_) if what.contains("corrupt message") => {
+            return Trouble::refused(what).hint("the endpoint does not speak TLS: should it be http:// ?");
+        }
         Problem::Broken(_) | Problem::TimedOut | Problem::Garbled(_) | Problem::Differs { .. } => {
             return Trouble::passing(what);
         }
@@ -207,5 +215,21 @@ mod tests {
             told,
             Trouble::passing("beginning an upload: the connection to S3 failed: connection refused")
         );
+    }
+
+    #[test]
+    fn what_does_not_speak_tls_will_not_learn_it() {
+        for (message, word) in [
+            ("invalid peer certificate: UnknownIssuer", "issuer"),
+            ("received corrupt message of type InvalidContentType", "http://"),
+        ] {
+            let error = std::io::Error::other(message);
+            let Trouble::Refused { hint, .. } =
+                trouble(&Problem::Broken(error.into()), Act::Begin, ("b", "k"))
+            else {
+                panic!("{message}")
+            };
+            assert!(hint.unwrap().contains(word));
+        }
     }
 }

@@ -27,6 +27,12 @@ struct Found {
     algorithm: Option<String>,
 }
 
+impl Found {
+    fn is_crc64(&self) -> bool {
+        self.algorithm.as_ref().is_some_and(|algorithm| algorithm.eq_ignore_ascii_case("CRC64NVME"))
+    }
+}
+
 pub(super) async fn candidates(bucket: &Bucket, order: &Order) -> Result<Vec<Upload>, Trouble> {
     let fault = |problem: Problem, act| bucket.trouble(&problem, act, &order.key);
     let mut listed = match Box::pin(under_way(bucket, &order.key, true)).await {
@@ -44,21 +50,22 @@ pub(super) async fn candidates(bucket: &Bucket, order: &Order) -> Result<Vec<Upl
             Err(problem) if is_denied(&problem) => return Ok(Vec::new()),
             Err(problem) => return Err(fault(problem, Act::ListParts)),
         };
-        candidates.extend(found.and_then(|found| candidate(ticket, found, order.total_bytes)));
+        candidates.extend(found.and_then(|found| candidate(ticket, &found, order.total_bytes)));
     }
     Ok(candidates)
 }
 
 /// The upload, where a file of this size may have been cut into such parts, and they can be proven from here.
-fn candidate(ticket: Ticket, found: Found, total_bytes: Option<u64>) -> Option<Upload> {
-    let is_ours = found.algorithm.is_none_or(|algorithm| algorithm.eq_ignore_ascii_case("CRC64NVME"));
+fn candidate(ticket: Ticket, found: &Found, total_bytes: Option<u64>) -> Option<Upload> {
+    let is_ours = found.algorithm.is_none() || found.is_crc64();
     let sizes: Vec<_> = found.parts.iter().map(|part| (part.number, part.size)).collect();
     let part_bytes = layout::found(&sizes, total_bytes).filter(|_| is_ours)?;
-    Some(Upload { total_bytes, ..upload(ticket, part_bytes, &found.parts) })
+    Some(Upload { total_bytes, ..upload(ticket, part_bytes, found) })
 }
 
-fn upload(ticket: Ticket, part_bytes: u64, parts: &[xml::Part]) -> Upload {
-    let landed: Vec<Landed> = parts
+fn upload(ticket: Ticket, part_bytes: u64, found: &Found) -> Upload {
+    let landed: Vec<Landed> = found
+        .parts
         .iter()
         .map(|part| Landed {
             number: part.number,
@@ -68,7 +75,7 @@ fn upload(ticket: Ticket, part_bytes: u64, parts: &[xml::Part]) -> Upload {
             tag: tag_of(part).to_owned(),
         })
         .collect();
-    let is_checked = landed.iter().all(|part| part.crc64.is_some()) && !landed.is_empty();
+    let is_checked = found.is_crc64() || landed.iter().all(|part| part.crc64.is_some());
     Upload {
         ticket,
         part_bytes,
@@ -96,15 +103,13 @@ pub(super) async fn look(bucket: &Bucket, ticket: &Ticket) -> Result<State, Trou
     }
     let sizes: Vec<_> = found.parts.iter().map(|part| (part.number, part.size)).collect();
     if sizes.is_empty() {
-        let proof = match &found.algorithm {
-            Some(algorithm) if algorithm.eq_ignore_ascii_case("CRC64NVME") => Proof::Crc64,
-            Some(_) | None => Proof::Md5,
-        };
-        let upload = Upload { proof, ..upload(ticket.clone(), layout::STREAM_PART_BYTES, &[]) };
-        return Ok(State::Open(Box::new(upload)));
+        // Not every server says by what parts have to be proven (Garage does not, and takes none that is not): the stronger
+        // way is one that those take who do not know it.
+        let upload = upload(ticket.clone(), layout::STREAM_PART_BYTES, &found);
+        return Ok(State::Open(Box::new(Upload { proof: Proof::Crc64, ..upload })));
     }
     match layout::found(&sizes, None) {
-        Some(part_bytes) => Ok(State::Open(Box::new(upload(ticket.clone(), part_bytes, &found.parts)))),
+        Some(part_bytes) => Ok(State::Open(Box::new(upload(ticket.clone(), part_bytes, &found)))),
         None => {
             Err(Trouble::refused("the parts of this upload are of different sizes, and cannot be continued")
                 .hint("give it up with `towline abort`, and send the file again"))
@@ -193,7 +198,7 @@ mod tests {
 
     fn found(parts: Vec<xml::Part>, algorithm: Option<&str>) -> Option<Upload> {
         let ticket = Ticket { id: "1".into(), key: "a".into() };
-        candidate(ticket, Found { parts, algorithm: algorithm.map(str::to_owned) }, Some(20 * MIB))
+        candidate(ticket, &Found { parts, algorithm: algorithm.map(str::to_owned) }, Some(20 * MIB))
     }
 
     #[test]

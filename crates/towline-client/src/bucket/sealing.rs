@@ -70,15 +70,25 @@ async fn complete(
     }
     let mut tags: Vec<(u32, &str)> = parts.iter().map(|part| (part.number, part.tag.as_str())).collect();
     tags.sort_unstable();
-    let asked = async |client: Arc<Client>| {
-        let name = client.address.name(&upload.ticket.key);
-        let multipart = Multipart { client: &client, name: &name, s3_id: &upload.ticket.id };
-        if tags.is_empty() {
-            return Box::pin(complete_nothing(&multipart, headers.clone())).await;
-        }
-        multipart.completed(tags.iter().copied(), headers.clone()).await
+    let complete = async |headers: Vec<(String, String)>| {
+        let asked = async |client: Arc<Client>| {
+            let name = client.address.name(&upload.ticket.key);
+            let multipart = Multipart { client: &client, name: &name, s3_id: &upload.ticket.id };
+            if tags.is_empty() {
+                return Box::pin(complete_nothing(&multipart, headers.clone())).await;
+            }
+            multipart.completed(tags.iter().copied(), headers.clone()).await
+        };
+        Box::pin(bucket.ask(asked)).await
     };
-    Box::pin(bucket.ask(asked)).await
+    let is_checked = !headers.is_empty();
+    match Box::pin(complete(headers)).await {
+        // Each part was compared as it came.
+        Err(problem) if is_checked && proving::is_about_checksums(&problem) => {
+            Box::pin(complete(Vec::new())).await
+        }
+        completed => completed,
+    }
 }
 
 /// S3 completes no upload without parts: nothing is a part of no bytes, which keeps type and metadata.

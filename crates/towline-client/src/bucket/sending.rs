@@ -97,9 +97,7 @@ fn refused(bucket: &Bucket, (client, problem): (&Client, &Problem), is_checked: 
     if bucket.follow(client, problem) {
         return Trouble::passing("the bucket is in another region; that one is asked from now on");
     }
-    let is_unknown =
-        problem.code() == "NotImplemented" || problem.status().is_some_and(|status| status == 501);
-    if is_checked && is_unknown {
+    if is_checked && proving::is_about_checksums(problem) {
         bucket.refuses_checksums.store(true, Ordering::Relaxed);
         return Trouble::passing("S3 takes no checksums behind parts; they are sent without, and compared");
     }

@@ -77,6 +77,17 @@ pub(crate) async fn an_upload_is_found_again_by_another_machine(server: &Server)
     remote.abort(&other.ticket).await.unwrap();
 }
 
+pub(crate) async fn an_upload_that_nothing_has_landed_in_goes_on(server: &Server) {
+    let (content, key) = (content(12, 17 * MIB), key("empty yet"));
+    let begun = server.bucket().begin(&order(&key, Some(content.len()))).await.unwrap();
+    let remote: &dyn Remote = &server.bucket();
+    let State::Open(upload) = remote.look(&begun.ticket).await.unwrap() else { panic!("it is open") };
+    assert_eq!((upload.landed.len(), upload.is_resumed), (0, true));
+    let parts = [send(remote, &upload, &content, 1).await, send(remote, &upload, &content, 2).await];
+    remote.finish(&upload, &parts, whole(&content)).await.unwrap();
+    assert!(stored(remote, &key).await.unwrap() == content);
+}
+
 pub(crate) async fn a_part_that_differs_is_seen_and_sent_again(server: &Server) {
     let remote: &dyn Remote = &server.bucket();
     let (right, wrong, key) = (content(3, 12 * MIB), content(4, 12 * MIB), key("differs"));

@@ -1,5 +1,7 @@
 //! Uploads straight to buckets, on two servers of S3 that prove parts differently: Garage by CRC-64/NVME, Swift by MD5.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, too, fail where something is amiss")]
+
 mod lives;
 mod refusals;
 mod support;
@@ -20,6 +22,7 @@ macro_rules! on_both {
 on_both!(
     a_file_gets_up_in_parts_and_comes_back,
     an_upload_is_found_again_by_another_machine,
+    an_upload_that_nothing_has_landed_in_goes_on,
     a_part_that_differs_is_seen_and_sent_again,
     a_lost_answer_is_made_up_for,
     what_is_given_up_is_gone,

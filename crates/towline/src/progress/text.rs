@@ -63,7 +63,7 @@ pub(super) fn line(named: &[Named], tallies: &[Tally], rate: &Rate) -> String {
     }
 }
 
-/// What is said at once: remarks always, failures of parts and ends of files only where no bar shows them.
+/// What is said at once: remarks always, failures of parts only where no bar shows them. How a file ended is data.
 pub(super) fn remark(name: &str, event: &Event<'_>, is_in_lines: bool) -> Option<String> {
     let name = printable(name);
     match event {
@@ -71,14 +71,6 @@ pub(super) fn remark(name: &str, event: &Event<'_>, is_in_lines: bool) -> Option
         Event::Retrying { number, wait, why, .. } if is_in_lines => {
             let (why, wait) = (printable(why), seconds(*wait));
             Some(format!("{name}: part {number} is sent again in {wait}: {why}\n"))
-        }
-        Event::Done(report) if is_in_lines => {
-            let size = bytes(report.receipt.size_bytes);
-            Some(format!("{name}: done, {size} in {}\n", seconds(report.took)))
-        }
-        Event::Fetched(fetched) if is_in_lines => {
-            let size = bytes(fetched.size_bytes);
-            Some(format!("{name}: done, {size} in {}\n", seconds(fetched.took)))
         }
         Event::Retrying { .. }
         | Event::Done(_)

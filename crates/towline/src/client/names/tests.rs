@@ -1,3 +1,5 @@
+//! What is meant, what it is called, and what is refused.
+
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::symlink;
 

@@ -10,7 +10,6 @@ mod target;
 #[cfg(test)]
 pub(crate) mod double;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +25,7 @@ use crate::remote::{Shelf, Slot, Stored};
 use crate::source::{FileSource, shown};
 use crate::trouble::Trouble;
 
-use notes::Header;
+use notes::{Come, Header, Pieces};
 use partial::Partial;
 use target::Target;
 
@@ -34,7 +33,9 @@ pub(crate) use notes::{piece_bytes, slots};
 pub(crate) use reading::Job;
 
 /// How many bytes are collected for one write.
-const WRITE_BYTES: usize = 1024 * 1024;
+const WRITE_BYTES: u64 = 1024 * 1024;
+/// How many lines of the notes a piece gets.
+const LINES_OF_PIECE_MAX: u64 = 8;
 /// How often a download begins again because the file was replaced at the other end.
 const REPLACED_MAX: u32 = 5;
 
@@ -137,7 +138,7 @@ impl Get {
         let arrived = Box::pin(self.receive(job, &partial, (&header, kept))).await;
         // Writes go on when whoever waits for them is dropped: nobody else may have the file before they are done.
         partial.settle().await;
-        let crc64 = joined(&header, &arrived?);
+        let crc64 = arrived?;
         job.watch.see(job.number, Event::Finishing);
         match check(job.stored, crc64, Some(partial.growing())).await? {
             Verdict::Wrong(what) => {
@@ -158,13 +159,13 @@ impl Get {
         }
     }
 
-    /// The pieces of before that are found on the disk as they came.
+    /// What came before and is found on the disk as it came.
     async fn keep(
         &self,
         job: &Job<'_>,
         partial: &Partial,
-        (header, claimed): (&Header, BTreeMap<u32, u64>),
-    ) -> Result<BTreeMap<u32, u64>, Trouble> {
+        (header, claimed): (&Header, Pieces),
+    ) -> Result<Pieces, Trouble> {
         job.watch.see(
             job.number,
             Event::Began {
@@ -174,91 +175,97 @@ impl Get {
                 is_resumed: !claimed.is_empty(),
             },
         );
-        let compared = slots(header.size_bytes, header.piece_bytes)
-            .filter_map(|slot| claimed.get(&slot.number).map(|crc64| (slot, *crc64)))
-            .map(|(slot, crc64)| async move {
-                let found = partial.digest(slot).await?;
-                job.watch.see(job.number, Event::Compared { bytes: slot.size_bytes });
-                Ok::<_, Trouble>((found == crc64).then_some((slot.number, crc64)))
+        let compared = header
+            .slots()
+            .filter_map(|slot| claimed.get(&slot.number).map(|come| (slot, *come)))
+            .filter(|(slot, come)| come.size_bytes <= slot.size_bytes)
+            .map(|(slot, come)| async move {
+                let found = partial.digest(slot, come.size_bytes).await?;
+                job.watch.see(job.number, Event::Compared { bytes: come.size_bytes });
+                Ok::<_, Trouble>((found == come.crc64).then_some((slot, come)))
             });
-        let kept: BTreeMap<u32, u64> = stream::iter(compared)
+        let kept: Vec<(Slot, Come)> = stream::iter(compared)
             .buffer_unordered(self.options.workers.max(1))
             .try_filter_map(async |kept| Ok(kept))
             .try_collect()
             .await?;
-        if !kept.is_empty() {
-            job.keep(sizes(header, &kept), u32::try_from(kept.len()).unwrap_or(u32::MAX));
+        let whole = kept.iter().filter(|(slot, come)| come.size_bytes == slot.size_bytes).count();
+        let bytes = kept.iter().map(|(_, come)| come.size_bytes).sum();
+        if bytes > 0 {
+            job.keep(bytes, u32::try_from(whole).unwrap_or(u32::MAX));
         }
-        Ok(kept)
+        Ok(kept.into_iter().map(|(slot, come)| (slot.number, come)).collect())
     }
 
-    /// Brings in what is missing; gives the digests of all pieces.
+    /// Brings in what is missing; gives the digest of the whole.
     async fn receive(
         &self,
         job: &Job<'_>,
         partial: &Partial,
-        (header, mut pieces): (&Header, BTreeMap<u32, u64>),
-    ) -> Result<BTreeMap<u32, u64>, Trouble> {
-        let missing: Vec<Slot> = slots(header.size_bytes, header.piece_bytes)
-            .filter(|slot| !pieces.contains_key(&slot.number))
+        (header, mut pieces): (&Header, Pieces),
+    ) -> Result<u64, Trouble> {
+        let missing: Vec<(Slot, Come)> = header
+            .slots()
+            .map(|slot| (slot, pieces.get(&slot.number).copied().unwrap_or_default()))
+            .filter(|(slot, come)| come.size_bytes < slot.size_bytes)
             .collect();
         let mut arriving = stream::iter(missing)
-            .map(|slot| receive_piece(job, partial, slot).boxed())
+            .map(|(slot, come)| receive_piece(job, partial, (slot, come, header.piece_bytes)).boxed())
             .buffer_unordered(self.options.workers.max(1));
-        while let Some((number, crc64)) = arriving.try_next().await? {
-            pieces.insert(number, crc64);
+        while let Some((number, come)) = arriving.try_next().await? {
+            pieces.insert(number, come);
         }
-        Ok(pieces)
+        let mut joined = Joined::default();
+        for come in pieces.values() {
+            joined.push(come.crc64, come.size_bytes);
+        }
+        Ok(joined.crc64())
     }
 }
 
-/// One piece, into its place.
-async fn receive_piece(job: &Job<'_>, partial: &Partial, slot: Slot) -> Result<(u32, u64), Trouble> {
-    let mut reading = job.read(slot);
-    let mut digester = Digester::new(None);
-    let mut frames = Vec::new();
-    let mut frames_bytes = 0;
-    let mut at = slot.offset_bytes;
-    loop {
-        let frame = reading.next().await?;
-        let is_end = frame.is_none();
-        if let Some(frame) = frame {
+/// What is missing of one piece, into its place.
+async fn receive_piece(
+    job: &Job<'_>,
+    partial: &Partial,
+    (slot, mut come, piece_bytes): (Slot, Come, u64),
+) -> Result<(u32, Come), Trouble> {
+    // There must not be too many lines in the notes of a huge file.
+    let line_bytes = WRITE_BYTES.max(piece_bytes / LINES_OF_PIECE_MAX);
+    let mut noted_bytes = come.size_bytes;
+    let mut joined = Joined::default();
+    joined.push(come.crc64, come.size_bytes);
+    let mut reading = job.read(Slot {
+        offset_bytes: slot.offset_bytes + come.size_bytes,
+        size_bytes: slot.size_bytes - come.size_bytes,
+        ..slot
+    });
+    while come.size_bytes < slot.size_bytes {
+        let at = slot.offset_bytes + come.size_bytes;
+        let mut frames = Vec::new();
+        let mut digester = Digester::new(None);
+        while digester.size_bytes() < WRITE_BYTES
+            && let Some(frame) = reading.next().await?
+        {
             digester.update(&frame);
-            frames_bytes += frame.len();
             frames.push(frame);
         }
-        if frames_bytes >= WRITE_BYTES || (is_end && frames_bytes > 0) {
-            partial.write(at, std::mem::take(&mut frames)).await?;
-            at += frames_bytes as u64;
-            frames_bytes = 0;
-        }
-        if is_end {
-            break;
+        let computed = digester.finish();
+        joined.push(computed.crc64, computed.size_bytes);
+        come = Come { size_bytes: come.size_bytes + computed.size_bytes, crc64: joined.crc64() };
+        let is_worth = come.size_bytes - noted_bytes >= line_bytes || come.size_bytes == slot.size_bytes;
+        partial.write(at, frames, is_worth.then_some((slot.number, come))).await?;
+        if is_worth {
+            noted_bytes = come.size_bytes;
         }
     }
-    let crc64 = digester.finish().crc64;
-    partial.record(slot, crc64).await?;
     job.watch.see(job.number, Event::Landed { number: slot.number, size_bytes: slot.size_bytes });
-    Ok((slot.number, crc64))
+    Ok((slot.number, come))
 }
 
 /// What the other end knows of a file that should be there.
 async fn find(shelf: &dyn Shelf, key: &str) -> Result<Stored, Trouble> {
     let missing = || Trouble::refused(format!("there is no file {}", shown(key)));
     shelf.stored(key).await?.ok_or_else(missing)
-}
-
-fn sizes(header: &Header, pieces: &BTreeMap<u32, u64>) -> u64 {
-    let slots = slots(header.size_bytes, header.piece_bytes);
-    slots.filter(|slot| pieces.contains_key(&slot.number)).map(|slot| slot.size_bytes).sum()
-}
-
-fn joined(header: &Header, pieces: &BTreeMap<u32, u64>) -> u64 {
-    let mut joined = Joined::default();
-    for (slot, crc64) in slots(header.size_bytes, header.piece_bytes).zip(pieces.values()) {
-        joined.push(*crc64, slot.size_bytes);
-    }
-    joined.crc64()
 }
 
 /// What the digest of the whole says.

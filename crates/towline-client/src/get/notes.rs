@@ -1,5 +1,6 @@
 //! What is written beside a file that is on its way: of which content it is, and which of its pieces have come. Text that
-//! grows by a line with each piece. Nothing in it is trusted before the piece is digested again, so that it needs no sync.
+//! grows by a line with each mebibyte or so. Nothing in it is trusted before the bytes are digested again, so that it
+//! needs no sync.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,10 @@ impl Header {
         has_tag || self.crc64.is_some() || self.digest.is_some()
     }
 
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        slots(self.size_bytes, self.piece_bytes)
+    }
+
     /// The first line.
     pub(super) fn to_line(&self) -> String {
         let mut line = serde_json::to_string(self).expect("strings and numbers are always JSON");
@@ -51,19 +56,31 @@ impl Header {
     }
 }
 
-/// The line of a piece that has come.
-pub(super) fn line(number: u32, crc64: u64) -> String {
-    format!("{number} {crc64:016x}\n")
+/// So much of a piece has come, from its front.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Come {
+    pub(super) size_bytes: u64,
+    pub(super) crc64: u64,
+}
+
+/// By number.
+pub(super) type Pieces = BTreeMap<u32, Come>;
+
+/// The line of a piece that has come, or of its front.
+pub(super) fn line(number: u32, come: Come) -> String {
+    format!("{number} {} {:016x}\n", come.size_bytes, come.crc64)
 }
 
 /// Of which content the notes are, and what they claim to have come. A line that was not finished says nothing.
-pub(super) fn parse(text: &str) -> Option<(Header, BTreeMap<u32, u64>)> {
+pub(super) fn parse(text: &str) -> Option<(Header, Pieces)> {
     let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     let header = serde_json::from_str(lines.next()?).ok()?;
     let pieces = lines.filter_map(|line| {
-        let (number, crc64) = line.split_once(' ')?;
+        let mut words = line.split(' ');
+        let (number, size_bytes, crc64) = (words.next()?, words.next()?, words.next()?);
         let crc64 = (crc64.len() == 16).then(|| u64::from_str_radix(crc64, 16).ok())??;
-        Some((number.parse().ok()?, crc64))
+        words.next().is_none().then_some(())?;
+        Some((number.parse().ok()?, Come { size_bytes: size_bytes.parse().ok()?, crc64 }))
     });
     Some((header, pieces.collect()))
 }
@@ -101,27 +118,30 @@ mod tests {
     #[test]
     fn notes_are_read_back_and_the_later_line_counts() {
         let header = Header::of(&stored());
-        let text = header.to_line() + &line(7, 1) + &line(1, u64::MAX) + &line(7, 2);
-        assert_eq!(parse(&text), Some((header, BTreeMap::from([(1, u64::MAX), (7, 2)]))));
+        let [one, two, all] = [1, 2, u64::MAX].map(|value| Come { size_bytes: value, crc64: value });
+        let text = header.to_line() + &line(7, one) + &line(1, all) + &line(7, two);
+        assert_eq!(parse(&text), Some((header, BTreeMap::from([(1, all), (7, two)]))));
     }
 
     #[test]
     fn what_was_torn_says_nothing() {
         let header = Header::of(&stored());
-        let text = header.to_line() + &line(1, 1) + &line(2, 2);
+        let come = |value| Come { size_bytes: value, crc64: value };
+        let text = header.to_line() + &line(1, come(1)) + &line(2, come(2));
         for end in 0..text.len() {
             let Some((parsed, pieces)) = text.get(..end).and_then(parse) else {
                 assert!(end < header.to_line().len() || !text.is_char_boundary(end));
                 continue;
             };
             assert_eq!(parsed, header);
-            assert!(pieces.iter().all(|(number, crc64)| u64::from(*number) == *crc64), "{pieces:?}");
+            assert!(pieces.iter().all(|(number, found)| *found == come(u64::from(*number))), "{pieces:?}");
         }
-        for bad in ["", "\n", "{}\n", "1 0000000000000001\n"] {
+        for bad in ["", "\n", "{}\n", "1 1 0000000000000001\n"] {
             assert_eq!(parse(bad), None);
         }
-        let (_, pieces) = parse(&(header.to_line() + "x y\n1 zz\n1 +000000000000001\n\n")).unwrap();
-        assert!(pieces.len() <= 1);
+        let (_, pieces) =
+            parse(&(header.to_line() + "x y z\n1 1 zz\n1 1 0000000000000001 1\n\n1 1\n")).unwrap();
+        assert!(pieces.is_empty());
     }
 
     #[test]

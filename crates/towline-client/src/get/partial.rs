@@ -1,6 +1,5 @@
 //! The file that a download grows in, locked while somebody is at it, and the notes beside it.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroU64;
@@ -14,7 +13,7 @@ use rustix::io::Errno;
 use tokio::sync::RwLock;
 use tokio::task::spawn_blocking;
 
-use super::notes::{self, Header};
+use super::notes::{self, Come, Header, Pieces};
 use super::target::{Target, cannot};
 use crate::journal::{Alone, open_alone};
 use crate::publish;
@@ -23,7 +22,7 @@ use crate::source::{digest_of, shown};
 use crate::trouble::Trouble;
 
 /// Notes are larger only when they are not ours.
-const NOTES_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const NOTES_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A file on its way. The lock on it is the open file's: it lasts until the last write is done.
 #[derive(Debug)]
@@ -37,12 +36,12 @@ pub(super) struct Partial {
 
 impl Partial {
     /// Opens what is there of this content, or begins. Also gives what the notes claim to have come.
-    pub(super) async fn open(target: Target, header: Header) -> Result<(Self, BTreeMap<u32, u64>), Trouble> {
+    pub(super) async fn open(target: Target, header: Header) -> Result<(Self, Pieces), Trouble> {
         let opening = spawn_blocking(move || Self::open_now(target, &header));
         opening.await.unwrap_or_else(|error| Err(Trouble::refused(error.to_string())))
     }
 
-    fn open_now(target: Target, header: &Header) -> Result<(Self, BTreeMap<u32, u64>), Trouble> {
+    fn open_now(target: Target, header: &Header) -> Result<(Self, Pieces), Trouble> {
         let failed = |error: &io::Error| cannot(&target.path, error);
         let file = match open_alone(&target.partial, 0o666).map_err(|error| failed(&error))? {
             Alone::Ours(file) => file,
@@ -76,36 +75,34 @@ impl Partial {
         &self.target.partial
     }
 
-    /// The CRC-64/NVME of a piece as it is on the disk.
-    pub(super) async fn digest(&self, slot: Slot) -> Result<u64, Trouble> {
-        let range = slot.offset_bytes..slot.offset_bytes + slot.size_bytes;
+    /// The CRC-64/NVME of the front of a piece as it is on the disk.
+    pub(super) async fn digest(&self, slot: Slot, size_bytes: u64) -> Result<u64, Trouble> {
+        let range = slot.offset_bytes..slot.offset_bytes + size_bytes;
         let computed = Box::pin(digest_of(Arc::clone(&self.file), range, None)).await;
         computed.map(|computed| computed.crc64).map_err(|error| cannot(&self.target.partial, &error))
     }
 
-    pub(super) async fn write(&self, offset_bytes: u64, frames: Vec<Bytes>) -> Result<(), Trouble> {
-        let file = Arc::clone(&self.file);
+    /// Writes bytes of a piece, and notes how much of it has come with them.
+    pub(super) async fn write(
+        &self,
+        offset_bytes: u64,
+        frames: Vec<Bytes>,
+        note: Option<(u32, Come)>,
+    ) -> Result<(), Trouble> {
+        let (file, notes) = (Arc::clone(&self.file), Arc::clone(&self.notes));
+        let size_bytes: u64 = frames.iter().map(|frame| frame.len() as u64).sum();
         self.change(move || {
             let mut at = offset_bytes;
             for frame in frames {
                 file.write_all_at(&frame, at)?;
                 at += frame.len() as u64;
             }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Notes that a piece has come.
-    pub(super) async fn record(&self, slot: Slot, crc64: u64) -> Result<(), Trouble> {
-        let (file, notes) = (Arc::clone(&self.file), Arc::clone(&self.notes));
-        self.change(move || {
             // Of all advices this one has the disk begin at once with what the sync at the end would wait for. Nothing
             // depends on its being taken.
-            rustix::fs::fadvise(&file, slot.offset_bytes, NonZeroU64::new(slot.size_bytes), Advice::DontNeed)
-                .ok();
+            rustix::fs::fadvise(&file, offset_bytes, NonZeroU64::new(size_bytes), Advice::DontNeed).ok();
+            let Some((number, come)) = note else { return Ok(()) };
             let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-            notes.write_all(notes::line(slot.number, crc64).as_bytes())
+            notes.write_all(notes::line(number, come).as_bytes())
         })
         .await
     }
@@ -146,7 +143,7 @@ impl Partial {
 }
 
 /// What has come of this content. Nothing when the files are of another one, or of none.
-fn claims(file: &File, notes: &mut File, header: &Header) -> io::Result<Option<BTreeMap<u32, u64>>> {
+fn claims(file: &File, notes: &mut File, header: &Header) -> io::Result<Option<Pieces>> {
     if file.metadata()?.len() != header.size_bytes || !header.tells_content() {
         return Ok(None);
     }
@@ -219,7 +216,7 @@ mod tests {
             // The only thread that may wait is kept waiting, so that the write cannot begin.
             let (send, receive) = mpsc::channel::<()>();
             let occupied = spawn_blocking(move || receive.recv());
-            assert!(partial.write(0, vec![Bytes::from_static(b"late")]).now_or_never().is_none());
+            assert!(partial.write(0, vec![Bytes::from_static(b"late")], None).now_or_never().is_none());
             let mut settled = Box::pin(partial.settle());
             assert!(poll!(&mut settled).is_pending());
             drop(send);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use towline_client::bucket::{Bucket, BucketSettings, PATIENCE, S3Credentials, Surroundings};
 use towline_client::journal::Journal;
-use towline_client::remote::{Remote, Shelf};
+use towline_client::remote::{Remote, Shelf, Stored};
 use towline_client::server::{self, Server};
 
 use super::aws::Whereabouts;
+use super::origin::as_download;
 use super::place::{Place, Spot};
 use super::state::open_journal;
 use super::words::complain;
@@ -102,9 +103,16 @@ impl Means {
         Server::open(url, token).map_err(|trouble| complain(&trouble))
     }
 
-    /// A file of the web, without a token of ours.
-    pub(crate) fn file(url: &str) -> Result<Arc<dyn Shelf>, Complaint> {
-        Ok(Arc::new(server::Link::open(url).map_err(|trouble| complain(&trouble))?))
+    /// A file of the web, without a token of ours. A server that turns out to be Towline is asked as such: it tells digests.
+    pub(crate) async fn file(url: &str) -> Result<(Arc<dyn Shelf>, Option<String>), Complaint> {
+        if let Some((base, key)) = as_download(url)
+            && let Ok(server) = Server::open(base, None)
+            && let Ok(Some(Stored { crc64: Some(_), .. })) = Box::pin(server.stored(&key)).await
+        {
+            return Ok((Arc::new(server), Some(key)));
+        }
+        let link = server::Link::open(url).map_err(|trouble| complain(&trouble))?;
+        Ok((Arc::new(link), None))
     }
 
     pub(crate) fn journal(&self) -> Result<Journal, Complaint> {

@@ -21,6 +21,12 @@ pub(crate) enum Origin {
     Url { url: String, name: String },
 }
 
+/// The server and the key of a URL that looks like a download of Towline's, and is not signed.
+pub(super) fn as_download(url: &str) -> Option<(&str, String)> {
+    let (server, key) = url.split_once("/download/").filter(|_| !url.contains('?'))?;
+    Some((server, decoded(key)))
+}
+
 impl Origin {
     /// A download of the server of the settings is asked of it by its key, with its token. No other server gets the token.
     pub(crate) fn parse(text: &str, server: Option<&str>) -> Result<Self, Complaint> {
@@ -77,6 +83,15 @@ mod tests {
             ("https://web", url("https://web", "")),
         ] {
             assert_eq!(Origin::parse(text, server).unwrap(), origin, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_download_is_known_by_its_path() {
+        let download = as_download("http://up/files/download/a%20b");
+        assert_eq!(download, Some(("http://up/files", "a b".to_owned())));
+        for url in ["http://up/a", "http://up/download/a?X-Amz-Signature=1", "http://up/downloads/a"] {
+            assert_eq!(as_download(url), None);
         }
     }
 

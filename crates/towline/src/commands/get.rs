@@ -16,6 +16,7 @@ use crate::progress::{Named, Progress, Style};
 
 pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
     let means = Means::load(asked.way)?;
+    let is_unnamed = asked.file.is_none();
     // Without a name of its own it gets the one of its key.
     let target = asked.file.unwrap_or_else(|| PathBuf::from("."));
     let is_piped = target == Path::new("-");
@@ -25,11 +26,18 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
         );
     }
     let origin = Origin::parse(&asked.from, means.server.as_ref().map(|server| server.0.as_str()))?;
+    if let Origin::Url { url, name } = &origin
+        && is_unnamed
+        && (name.is_empty() || name.ends_with('/'))
+    {
+        return Err(Complaint::usage(format!("{} does not end in a file's name", printable(url)))
+            .hint("say what it shall be called here: towline get URL FILE"));
+    }
     let usual = Options::default();
     let options = Options { workers: asked.workers.map_or(usual.workers, usize::from), ..usual };
     let style = Style::new(asked.voice.json, asked.voice.quiet, means.terminal());
     threaded(async {
-        let (shelf, key) = shelf(&means, origin)?;
+        let (shelf, key) = Box::pin(shelf(&means, origin)).await?;
         let named = Named { name: key.clone(), key: key.clone(), total_bytes: None };
         let progress = Arc::new(Progress::new(style, vec![named]));
         let get = Get::new(shelf, Arc::<Progress>::clone(&progress) as Arc<dyn Watch>, options);
@@ -55,9 +63,12 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
 }
 
 /// Where the file is read, and what it is called there.
-fn shelf(means: &Means, origin: Origin) -> Result<(Arc<dyn Shelf>, String), Complaint> {
+async fn shelf(means: &Means, origin: Origin) -> Result<(Arc<dyn Shelf>, String), Complaint> {
     let spot = match origin {
-        Origin::Url { url, name } => return Ok((Means::file(&url)?, name)),
+        Origin::Url { url, name } => {
+            let (shelf, key) = Means::file(&url).await?;
+            return Ok((shelf, key.unwrap_or(name)));
+        }
         Origin::Stored(spot) => spot,
         Origin::Key(key) => {
             let spot = means.spot(None).map_err(|complaint| {

@@ -42,6 +42,10 @@ fn a_file_goes_up_is_verified_and_comes_back() {
     let told = desk.ok(&["get", "video.mp4", "copy.mp4"]);
     assert!(told.starts_with("video.mp4 -> "), "{told}");
     assert_eq!(fs::read(desk.path().join("copy.mp4")).unwrap(), file);
+    // A stranger's URL of a Towline server is checked, too.
+    let url = format!("http://{}/download/video.mp4", house.server.address());
+    let told = Desk::new(&[]).ok(&["get", &url]);
+    assert!(told.contains(", as the other end says"), "{told}");
     let output = desk.command(&["get", "video.mp4", "-"]).output().unwrap();
     assert_eq!(output.stdout, file);
 

@@ -79,6 +79,7 @@ fn the_other_commands_explain_themselves_too() {
             "get s3://bucket/",
             "get ftp://up.example/a.mp4",
             "get http://up.example/a.mp4 - --json",
+            "get http://up.example/",
             "verify",
             "verify a.mp4",
             "verify missing.mp4 s3://bucket",

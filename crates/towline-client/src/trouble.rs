@@ -36,6 +36,11 @@ impl Trouble {
         Self::Passing { what: what.into(), is_crowded: false, retry_after: None }
     }
 
+    /// Who does not answer in time may have too much to do.
+    pub fn late(what: impl Into<String>) -> Self {
+        Self::Passing { what: what.into(), is_crowded: true, retry_after: None }
+    }
+
     pub fn refused(what: impl Into<String>) -> Self {
         Self::Refused { what: what.into(), hint: None }
     }

@@ -180,7 +180,7 @@ impl Answer {
 }
 
 fn late(uri: &Uri) -> Trouble {
-    Trouble::passing(format!("{} did not answer in time", host(uri)))
+    Trouble::late(format!("{} did not answer in time", host(uri)))
 }
 
 /// Which machine a URL names.

@@ -130,10 +130,10 @@ impl Problem {
         let what = self.detail.clone();
         match self.code.as_deref() {
             // What is missing has to be looked for: the same request would be answered alike.
-            Some("missing-parts" | "missing-bytes") => Trouble::passing(what),
-            Some("upload-not-found" | "not-open" | "file-not-found" | "precondition" | "range") => {
-                Trouble::gone(what)
-            }
+            Some(
+                "missing-parts" | "missing-bytes" | "upload-not-found" | "not-open" | "file-not-found"
+                | "precondition" | "range",
+            ) => Trouble::gone(what),
             Some(_) | None => Trouble::Refused { what, hint: self.hint().map(str::to_owned) },
         }
     }
@@ -220,7 +220,7 @@ mod tests {
             (400, Some("body-cut"), "passing"),
             (400, Some("part-digest"), "passing"),
             (409, Some("taken-over"), "passing"),
-            (400, Some("missing-parts"), "passing"),
+            (400, Some("missing-parts"), "gone"),
             (404, Some("upload-not-found"), "gone"),
             (400, Some("not-open"), "gone"),
             (412, Some("precondition"), "gone"),

@@ -21,7 +21,7 @@ async fn parts_go_up_in_any_order_and_are_found_again_from_anywhere() {
         send(&one, &upload, &file, number).await.unwrap();
     }
     let early = one.finish(&upload, &[], whole(&file)).await;
-    assert!(matches!(&early, Err(Trouble::Passing { what, .. }) if what.contains("[2]")), "{early:?}");
+    assert!(matches!(&early, Err(Trouble::Gone { what }) if what.contains("[2]")), "{early:?}");
 
     let other = client(&server);
     let found = other.begin(&order).await.unwrap();

@@ -27,11 +27,13 @@ mod tests {
     fn the_folder_is_where_the_rules_say() {
         let mut surroundings = Surroundings::default();
         assert_eq!(state_folder(&surroundings), None);
-        surroundings.home = Some("/home/a".into());
-        assert_eq!(state_folder(&surroundings), Some("/home/a/.local/state".into()));
-        for (said, folder) in
-            [("/var/state", "/var/state"), ("relative", "/home/a/.local/state"), ("", "/home/a/.local/state")]
-        {
+        surroundings.home = Some("/people/a".into());
+        assert_eq!(state_folder(&surroundings), Some("/people/a/.local/state".into()));
+        for (said, folder) in [
+            ("/var/state", "/var/state"),
+            ("relative", "/people/a/.local/state"),
+            ("", "/people/a/.local/state"),
+        ] {
             surroundings.variables.insert("XDG_STATE_HOME".into(), said.into());
             assert_eq!(state_folder(&surroundings), Some(folder.into()));
         }

@@ -24,9 +24,7 @@ const PART_BYTES_MAX: u64 = 5 << 30;
 #[command(after_help = EXAMPLES, override_usage = "towline put [OPTIONS] <FILE>... [DEST]")]
 pub(crate) struct Put {
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
-    #[arg(
-        help = "Files, '*.patterns', - for stdin; last, where to: http://SERVER or s3://BUCKET[/KEY]"
-    )]
+    #[arg(help = "Files, '*.patterns', - for stdin; last, where to: http://SERVER or s3://BUCKET[/KEY]")]
     pub(crate) files: Vec<OsString>,
     /// The name there; ending in / it stands before the files' names
     #[arg(long)]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::ValueHint;
 use clap::builder::RangedI64ValueParser;
+use towline_client::put::Patience;
 
 use crate::config::Size;
 
@@ -45,7 +46,7 @@ pub(crate) struct Put {
     #[arg(long, value_name = "COUNT", value_parser = parse_workers())]
     pub(crate) workers: Option<u16>,
     /// How often a part is tried before its file fails
-    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "COUNT", default_value_t = Patience::default().tries, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tries: u32,
     /// Only show what would go where
     #[arg(long, short = 'n')]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, stream};
-use towline_client::event::{FileNumber, Report};
+use towline_client::event::{Event, FileNumber, Report, Watch as _};
 use towline_client::fingerprint::fingerprint;
 use towline_client::journal::Journal;
 use towline_client::put::{Failure, Options, Patience, Put, Workers};
@@ -39,6 +39,7 @@ pub(in crate::commands) struct Sending {
 #[derive(Debug)]
 struct Run {
     put: Put,
+    watch: Arc<Progress>,
     items: Vec<Item>,
     wishes: Wishes,
 }
@@ -61,7 +62,7 @@ pub(in crate::commands) async fn send(sending: Sending) -> Result<Exit, Complain
         clock: Arc::new(SystemClock),
     };
     let put = Put::new(Arc::clone(&link.remote), Arc::<Progress>::clone(&progress), options);
-    let run = Run { put, items, wishes };
+    let run = Run { put, watch: Arc::clone(&progress), items, wishes };
     let mut totals = Totals::default();
     let work = Box::pin(progress.accompany(all(&run, &link, &progress, &mut totals)));
     let is_interrupted = tokio::select! {
@@ -87,14 +88,12 @@ async fn all(run: &Run, link: &Link, progress: &Progress, totals: &mut Totals) {
 impl Run {
     async fn one(&self, number: FileNumber) -> Result<Report, Failure> {
         let item = &self.items[number.0];
-        let (source, fingerprint) = match &item.path {
-            Some(path) => {
-                let file = open(path)?;
-                let fingerprint = fingerprint(&file, &item.key).await?;
-                (Source::File(file), fingerprint)
+        let (source, fingerprint) = match Box::pin(source(item)).await {
+            Ok(found) => found,
+            Err(trouble) => {
+                self.watch.see(number, Event::Failed { why: &trouble.to_string() });
+                return Err(trouble.into());
             }
-            // Nobody knows a stream before it has passed: an upload of it is found by its name, then compared.
-            None => (Source::Stream(StreamSource::stdin()), format!("s1-{}", hex(&sha256(&item.key)))),
         };
         let order = self.order(item, &source, fingerprint);
         match &self.wishes.ticket {
@@ -120,6 +119,17 @@ impl Run {
             filename,
         }
     }
+}
+
+/// What is sent, and by what an upload of it is found again.
+async fn source(item: &Item) -> Result<(Source, String), Trouble> {
+    let Some(path) = &item.path else {
+        // Nobody knows a stream before it has passed: an upload of it is found by its name, then compared.
+        return Ok((Source::Stream(StreamSource::stdin()), format!("s1-{}", hex(&sha256(&item.key)))));
+    };
+    let file = open(path)?;
+    let fingerprint = fingerprint(&file, &item.key).await?;
+    Ok((Source::File(file), fingerprint))
 }
 
 /// By its absolute path: the same file is found again from another folder.

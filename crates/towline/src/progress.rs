@@ -74,6 +74,8 @@ struct Files {
     rate: Rate,
     /// Lines for standard output that wait for the next tick: whoever tells an event must not wait for a reader.
     events: Vec<Value>,
+    /// The same for people.
+    remarks: String,
     shown_at: Duration,
 }
 
@@ -81,8 +83,14 @@ impl Progress {
     pub(crate) fn new(style: Style, named: Vec<Named>) -> Self {
         let tallies = named.iter().map(|file| Tally::new(file.total_bytes)).collect();
         let bars = Bars::new(style == Style::Bars, named.len());
-        let files =
-            Files { named, tallies, rate: Rate::default(), events: Vec::new(), shown_at: Duration::ZERO };
+        let files = Files {
+            named,
+            tallies,
+            rate: Rate::default(),
+            events: Vec::new(),
+            remarks: String::new(),
+            shown_at: Duration::ZERO,
+        };
         Self { style, begun: Instant::now(), bars, files: Mutex::new(files) }
     }
 
@@ -108,8 +116,7 @@ impl Progress {
     /// Takes the bars away and says what was not said yet.
     pub(crate) fn end(&self) {
         self.bars.clear();
-        let events = std::mem::take(&mut self.files().events);
-        self.write(&events);
+        self.catch_up();
     }
 
     /// Writes data between the bars.
@@ -119,6 +126,7 @@ impl Progress {
 
     /// Writes for people what scripts hear as events.
     pub(crate) fn print(&self, text: &str) -> anyhow::Result<()> {
+        self.catch_up();
         if matches!(self.style, Style::Bars | Style::Lines) { self.data(text) } else { Ok(()) }
     }
 
@@ -145,6 +153,7 @@ impl Progress {
 
     /// Tells of an error, whatever the style.
     pub(crate) fn complain(&self, text: &str) {
+        self.catch_up();
         self.bars.beside(|| output::say(text));
     }
 
@@ -160,7 +169,20 @@ impl Progress {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says what waits to be said.
+    fn catch_up(&self) {
+        let (events, remarks) = {
+            let mut files = self.files();
+            (std::mem::take(&mut files.events), std::mem::take(&mut files.remarks))
+        };
+        if !remarks.is_empty() {
+            self.say(&remarks);
+        }
+        self.write(&events);
+    }
+
     fn show(&self) {
+        self.catch_up();
         let now = self.begun.elapsed();
         let mut files = self.files();
         files.sample(now);
@@ -181,9 +203,6 @@ impl Progress {
                     let progress = events::progress(&files.named, &files.tallies);
                     files.events.extend(progress);
                 }
-                let events = std::mem::take(&mut files.events);
-                drop(files);
-                self.write(&events);
             }
         }
     }
@@ -220,24 +239,21 @@ impl Files {
 
 impl Watch for Progress {
     fn see(&self, file: FileNumber, event: Event<'_>) {
-        let note = {
-            let mut files = self.files();
-            files.share(&event);
-            let Files { named, tallies, events, .. } = &mut *files;
-            let (Some(named), Some(tally)) = (named.get(file.0), tallies.get_mut(file.0)) else {
-                return;
-            };
-            tally.take(&event);
-            if matches!(event, Event::Began { .. }) {
-                tally.sample(self.begun.elapsed());
-            }
-            if self.style == Style::Events {
-                events.extend(events::told(named, tally, &event));
-            }
-            text::remark(&named.name, &event, self.style == Style::Lines)
+        let mut files = self.files();
+        files.share(&event);
+        let Files { named, tallies, events, remarks, .. } = &mut *files;
+        let (Some(named), Some(tally)) = (named.get(file.0), tallies.get_mut(file.0)) else {
+            return;
         };
-        if let Some(note) = note {
-            self.say(&note);
+        tally.take(&event);
+        if matches!(event, Event::Began { .. }) {
+            tally.sample(self.begun.elapsed());
+        }
+        match self.style {
+            Style::Quiet => {}
+            Style::Events => events.extend(events::told(named, tally, &event)),
+            Style::Bars => remarks.extend(text::remark(&named.name, &event, false)),
+            Style::Lines => remarks.extend(text::remark(&named.name, &event, true)),
         }
     }
 }

@@ -136,6 +136,10 @@ impl Report {
         u64::try_from((rate * 10 + alone / 2) / alone).ok()
     }
 
+    pub(crate) fn part_count(&self, row: &Row) -> u64 {
+        self.size_bytes.div_ceil(row.case.part_bytes)
+    }
+
     pub(crate) fn part_sizes(&self) -> Vec<u64> {
         let mut sizes: Vec<u64> = self.rows.iter().map(|row| row.case.part_bytes).collect();
         sizes.dedup();

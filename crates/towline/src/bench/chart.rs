@@ -219,7 +219,7 @@ impl<'a> Chart<'a> {
         let unit = self.scale.unit.name;
         let what = self.advice.map_or_else(String::new, |case| {
             let workers = if case.workers == 1 { "1 worker" } else { &format!("{} workers", case.workers) };
-            format!(" The ring: {workers} and parts of {} are enough.", size(case.part_bytes))
+            format!(" The ring is the advice: {workers}, parts of {}.", size(case.part_bytes))
         });
         text(svg, (24, last), "soft small", &format!("A row for each part size, in {unit}.{what}"));
     }

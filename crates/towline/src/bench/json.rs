@@ -34,7 +34,7 @@ fn of_row(report: &Report, row: &Row) -> Value {
         "part_bytes": row.case.part_bytes,
         "asked_part_bytes": asked,
         "workers": row.case.workers,
-        "part_count": report.size_bytes.div_ceil(row.case.part_bytes),
+        "part_count": report.part_count(row),
         "bytes_per_s": report.rate(row),
         "speed_up": speed_up(report, row),
         "runs": row.runs.iter().map(of_run).collect::<Vec<_>>(),

@@ -1,6 +1,6 @@
 //! What follows from the figures. Pure: no words, no IO.
 
-use super::{Case, Report};
+use super::{Case, Report, Row};
 
 /// What differs by less is the same: one measurement is no more exact.
 pub(super) const SAME_PERCENT: i64 = 10;
@@ -55,8 +55,8 @@ pub(super) enum Sizes {
 
 /// Nothing where nothing was measured.
 pub(crate) fn judge(report: &Report) -> Option<Verdict> {
-    let top = report.rows.iter().map(|row| report.rate(row)).max()?;
-    let good = report.rows.iter().filter(|row| is_same(top, report.rate(row)));
+    let top = fair(report).map(|row| report.rate(row)).max()?;
+    let good = fair(report).filter(|row| is_same(top, report.rate(row)));
     let advice = good.map(|row| row.case).min_by_key(|case| (case.workers, case.part_bytes))?;
     let alone = report.row(Case { workers: FromOne::WORKERS, ..advice });
     Some(Verdict {
@@ -67,8 +67,13 @@ pub(crate) fn judge(report: &Report) -> Option<Verdict> {
     })
 }
 
+/// Rows whose workers all had something to do: others say nothing about either.
+fn fair(report: &Report) -> impl Iterator<Item = &Row> {
+    report.rows.iter().filter(|row| report.part_count(row) >= row.case.workers as u64)
+}
+
 fn beyond(report: &Report, advice: Case) -> Beyond {
-    let rates = report.rows.iter().filter(|row| row.case.part_bytes == advice.part_bytes);
+    let rates = fair(report).filter(|row| row.case.part_bytes == advice.part_bytes);
     let rates: Vec<(usize, u64)> = rates.map(|row| (row.case.workers, report.rate(row))).collect();
     let rate_of =
         |wanted: usize| rates.iter().find(|(workers, _)| *workers == wanted).map_or(0, |(_, rate)| *rate);
@@ -90,7 +95,7 @@ fn beyond(report: &Report, advice: Case) -> Beyond {
 }
 
 fn sizes(report: &Report, advice: Case) -> Option<Sizes> {
-    let rows = report.rows.iter().filter(|row| row.case.workers == advice.workers);
+    let rows = fair(report).filter(|row| row.case.workers == advice.workers);
     let rates: Vec<(u64, u64)> = rows.map(|row| (row.case.part_bytes, report.rate(row))).collect();
     let (largest_bytes, _) = *rates.last()?;
     let advised = report.rate(report.row(advice)?);
@@ -202,6 +207,15 @@ mod tests {
         assert_eq!(verdict.advice, Case { part_bytes: 5 * MIB, workers: 4 });
         assert_eq!(verdict.beyond, Beyond::Enough { workers: 8, gain_percent: 6 });
         assert_eq!(verdict.sizes, Some(Sizes::SmallerLose { smaller_bytes: MIB, gain_percent: 24 }));
+    }
+
+    #[test]
+    fn idle_workers_are_no_argument() {
+        let rates = [(1, 4, 400), (1, 8, 800), (20, 4, 390), (20, 8, 400), (60, 1, 900), (60, 2, 1)];
+        let verdict = judge(&report(&rates)).unwrap();
+        assert_eq!(verdict.advice, Case { part_bytes: 60 * MIB, workers: 1 });
+        let verdict = judge(&report(&rates[..4])).unwrap();
+        assert_eq!((verdict.advice, verdict.sizes), (Case { part_bytes: MIB, workers: 8 }, None));
     }
 
     #[test]

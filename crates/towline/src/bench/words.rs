@@ -161,12 +161,12 @@ fn misfit(grant: &Grant) -> Option<String> {
 }
 
 fn too_few_parts(report: &Report) -> Option<String> {
-    let short = |row: &&Row| report.size_bytes.div_ceil(row.case.part_bytes) < row.case.workers as u64;
+    let short = |row: &&Row| report.part_count(row) < row.case.workers as u64;
     let row = report.rows.iter().filter(short).max_by_key(|row| row.case.part_bytes)?;
-    let (part, parts) = (size(row.case.part_bytes), report.size_bytes.div_ceil(row.case.part_bytes));
+    let (part, parts) = (size(row.case.part_bytes), report.part_count(row));
     let parts = if parts == 1 { "1 part".to_owned() } else { format!("{parts} parts") };
     Some(format!(
-        "With parts of {part} there are only {parts}: more workers have nothing to do; a larger --size gives them some."
+        "With parts of {part} there are only {parts}: more workers have nothing to do, and say nothing; a larger --size gives them some."
     ))
 }
 
@@ -270,7 +270,7 @@ mod tests {
     fn what_the_figures_hide_is_noted() {
         let mut report = report(&[(5, 1, 100), (5, 4, 200), (50, 4, 200)]);
         insta::assert_snapshot!(notes(&report).join("\n"), @r"
-        With parts of 50 MiB there are only 2 parts: more workers have nothing to do; a larger --size gives them some.
+        With parts of 50 MiB there are only 2 parts: more workers have nothing to do, and say nothing; a larger --size gives them some.
         Each was measured once: what differs by less than 10 % may be chance; --repeat 3 is surer.
         Parts only: each upload is given up when they are in, so making the file visible is not in the times, and nothing stays there.
         ");
@@ -282,7 +282,7 @@ mod tests {
         report.rows[0].runs.push(slower);
         insta::assert_snapshot!(notes(&report).join("\n"), @r"
         * Parts of 1 MiB were asked for, and parts of 5 MiB granted: those were measured.
-        With parts of 50 MiB there are only 2 parts: more workers have nothing to do; a larger --size gives them some.
+        With parts of 50 MiB there are only 2 parts: more workers have nothing to do, and say nothing; a larger --size gives them some.
         6 tries failed and were repeated: their time counts.
         Each figure is the median of up to 2 runs, which were up to 50 % apart: smaller differences may be chance.
         Parts only: each upload is given up when they are in, so making the file visible is not in the times, and nothing stays there.

@@ -16,7 +16,7 @@ Examples:
 
 A bad line to try it on, and how to measure there:
   towline chaos --listen 127.0.0.1:8001 --to 127.0.0.1:8000 --rate 10mbit --latency 50ms
-  towline bench http://127.0.0.1:8001 --size 16MiB
+  towline bench http://127.0.0.1:8001 --size 16MiB --sizes 1MiB
 
 Nothing stays there: uploads are given up once their parts are in. Ctrl-C shows what was measured.";
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end anywhere")]
 
 mod access;
+mod bench;
 mod chaos;
 mod client_server;
 mod command_line;

@@ -103,9 +103,12 @@ fn every_change_is_told() {
     let modified = path.metadata().unwrap().modified().unwrap();
     let source = FileSource::open(&path).unwrap();
     // Times are set back until the clock's tick is another one than that of the opening.
-    while source.check_unchanged().is_ok() {
+    for _ in 0..10_000 {
         written(&path).write_all_at(b"x", 0).unwrap();
         written(&path).set_modified(modified).unwrap();
+        if source.check_unchanged().is_err() {
+            break;
+        }
     }
     assert!(what(source.check_unchanged()).contains("its attributes at least"));
 

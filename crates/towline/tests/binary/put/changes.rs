@@ -63,7 +63,7 @@ fn a_file_that_changes_while_it_is_read_is_refused_and_sent_as_it_is_by_the_next
         client.wait_for_parts(2);
         change(&path);
         let said = refused(client.end());
-        assert!(said.contains("error: the file "), "{what}: {said}");
+        assert!(said.contains(" while it was read"), "{what}: {said}");
         assert!(!stage.path_of("file.bin").exists(), "{what}");
         person.put(&order(&stage.url()));
         stage.assert_arrived("file.bin", &fs::read(&path).unwrap());

@@ -68,6 +68,14 @@ impl Person {
         Ended::from(self.command(arguments).output().unwrap())
     }
 
+    /// What a command that must go well writes to standard output.
+    #[track_caller]
+    pub(super) fn run_to_bytes(&self, arguments: &[&str]) -> Vec<u8> {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// It must go well. Gives the closing line of the only file.
     #[track_caller]
     pub(super) fn put(&self, arguments: &[&str]) -> Value {

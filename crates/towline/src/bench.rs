@@ -162,7 +162,11 @@ impl Report {
 pub(crate) mod samples {
     //! Reports for tests.
 
-    use super::*;
+    use std::time::Duration;
+
+    use towline_core::clock::Timestamp;
+
+    use super::{Case, Grant, Report, Row, Run};
 
     pub(crate) const MIB: u64 = 1 << 20;
 

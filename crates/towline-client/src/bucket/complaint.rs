@@ -62,9 +62,8 @@ pub(super) fn trouble(problem: &Problem, act: Act, at: (&str, &str)) -> Trouble 
         Problem::Broken(_) if what.contains("corrupt message") => {
             return Trouble::refused(what).hint("the endpoint does not speak TLS: should it be http:// ?");
         }
-        Problem::Broken(_) | Problem::TimedOut | Problem::Garbled(_) | Problem::Differs { .. } => {
-            return Trouble::passing(what);
-        }
+        Problem::TimedOut => return Trouble::late(what),
+        Problem::Broken(_) | Problem::Garbled(_) | Problem::Differs { .. } => return Trouble::passing(what),
         Problem::Ours(_) => return ours(problem),
     };
     if problem.is_upload_missing() {

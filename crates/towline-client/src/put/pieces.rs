@@ -22,12 +22,8 @@ impl Run<'_> {
     pub(super) async fn send_stream(&self, mut stream: StreamSource) -> Result<Report, Failure> {
         let upload = match Box::pin(self.find_by_ticket()).await? {
             Some(State::Open(upload)) => *upload,
-            Some(State::Sealed(_)) => {
-                // Nobody knows of a stream whether it is the same before it was read: it is sent again.
-                self.forget();
-                self.put.remote.begin(&self.order).await?
-            }
-            Some(State::Gone) | None => self.put.remote.begin(&self.order).await?,
+            // Nobody knows of a stream whether it is the same before it was read: it is sent again.
+            Some(State::Sealed(_) | State::Gone) | None => self.put.remote.begin(&self.order).await?,
         };
         self.remember(&upload, None);
         self.began(&upload, &Kept::new());

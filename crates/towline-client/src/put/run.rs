@@ -8,6 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::Instant;
 use towline_core::crc64::Joined;
+use towline_core::receipt::Voucher;
 
 use super::compare::{Kept, begins_alike, compare};
 use super::sending::insist;
@@ -44,7 +45,7 @@ pub(super) struct Run<'a> {
 /// What there is of a file at the other end.
 enum Found {
     Open(Upload, Kept),
-    Sealed(Receipt),
+    Sealed(Receipt, Whole),
 }
 
 impl<'a> Run<'a> {
@@ -83,18 +84,11 @@ impl<'a> Run<'a> {
         if fits && self.asked.is_none() && self.entry().is_none() {
             return Ok(Box::pin(self.send_at_once(file)).await?);
         }
-        self.in_rounds(async || Box::pin(self.round(file)).await).await
-    }
-
-    /// Goes through an upload again when it went away meanwhile, or lacks parts at its end: what has landed stays.
-    pub(super) async fn in_rounds(
-        &self,
-        round: impl AsyncFn() -> Result<Report, Failure>,
-    ) -> Result<Report, Failure> {
         let mut rounds = 0;
         loop {
             rounds += 1;
-            match round().await {
+            match Box::pin(self.round(file)).await {
+                // It went away meanwhile, or lacks parts at its end: what has landed stays.
                 Err(Failure::Trouble(Trouble::Gone { what })) if rounds < ROUNDS => {
                     self.put.watch.see(self.number, Event::Note { what: &what });
                 }
@@ -126,7 +120,7 @@ impl<'a> Run<'a> {
             }
             digester.finish().crc64
         };
-        let send = async |frames| self.put.remote.send_whole(&self.order, frames).await;
+        let send = |frames| self.put.remote.send_whole(&self.order, frames);
         let receipt = insist((self.put, &self.tally), (self.number, 1), frames, send).await?;
         self.put.watch.see(self.number, Event::Landed { number: 1, size_bytes });
         self.report(receipt, Whole { total_bytes: size_bytes, crc64 })
@@ -135,7 +129,7 @@ impl<'a> Run<'a> {
     async fn round(&self, file: &FileSource) -> Result<Report, Failure> {
         let (upload, kept) = match Box::pin(self.find(file)).await? {
             Found::Open(upload, kept) => (upload, kept),
-            Found::Sealed(receipt) => return Ok(Box::pin(self.was_sealed(file, receipt)).await?),
+            Found::Sealed(receipt, whole) => return Ok(self.was_there(receipt, whole)?),
         };
         self.remember(&upload, Some(file));
         self.began(&upload, &kept);
@@ -175,8 +169,18 @@ impl<'a> Run<'a> {
                 let kept = Box::pin(compare(self.put, self.number, file, &upload)).await?;
                 return Ok(Found::Open(*upload, kept));
             }
-            Some(State::Sealed(receipt)) => return Ok(Found::Sealed(receipt)),
-            Some(State::Gone) | None => {}
+            Some(State::Sealed(receipt)) => {
+                if let Some((receipt, whole)) = Box::pin(self.is_there(file, Some(receipt))).await? {
+                    return Ok(Found::Sealed(receipt, whole));
+                }
+            }
+            // A bucket forgets an upload with its end.
+            Some(State::Gone) => {
+                if let Some((receipt, whole)) = Box::pin(self.is_there(file, None)).await? {
+                    return Ok(Found::Sealed(receipt, whole));
+                }
+            }
+            None => {}
         }
         let mut best: Option<(Upload, Kept)> = None;
         for upload in remote.candidates(&self.order).await? {
@@ -219,32 +223,64 @@ impl<'a> Run<'a> {
             self.forget();
             return Ok(None);
         }
-        let state = remote.look(&entry.ticket).await?;
-        if matches!(state, State::Gone) {
-            self.forget();
-        }
-        Ok(Some(state))
+        Ok(Some(match remote.look(&entry.ticket).await? {
+            State::Open(mut upload) => {
+                // Not everybody knows how an upload is cut before a part has landed.
+                if upload.landed.is_empty() {
+                    upload.part_bytes = entry.part_bytes;
+                }
+                State::Open(upload)
+            }
+            ended @ (State::Sealed(_) | State::Gone) => {
+                self.forget();
+                ended
+            }
+        }))
     }
 
     fn is_other_size(&self, bytes: u64) -> bool {
         self.order.total_bytes.is_some_and(|total_bytes| total_bytes != bytes)
     }
 
-    /// An earlier run had it finished and did not live to hear of it, or to say so.
-    async fn was_sealed(&self, file: &FileSource, receipt: Receipt) -> Result<Report, Trouble> {
+    /// Whether an earlier run had it finished, and did not live to hear of it or to say so. What lies under the key counts:
+    /// it may have been replaced since. Where that cannot be looked at, the upload's receipt has to do.
+    async fn is_there(
+        &self,
+        file: &FileSource,
+        sealed: Option<Receipt>,
+    ) -> Result<Option<(Receipt, Whole)>, Trouble> {
+        let remote = &self.put.remote;
+        let (size_bytes, crc64) = match (remote.stored(&self.order.key).await, &sealed) {
+            (Ok(Some(stored)), _) => (stored.size_bytes, stored.crc64),
+            (Err(Trouble::Refused { .. }), Some(receipt)) => (receipt.size_bytes, receipt.crc64),
+            (Ok(None) | Err(Trouble::Refused { .. }), _) => return Ok(None),
+            (Err(trouble), _) => return Err(trouble),
+        };
         let total_bytes = file.size_bytes();
+        if size_bytes != total_bytes || crc64.is_none() {
+            return Ok(None);
+        }
         let computed = Box::pin(file.digest(0, total_bytes, None)).await?;
         file.check_unchanged()?;
-        self.forget();
-        let is_same = receipt.size_bytes == total_bytes && receipt.crc64 == Some(computed.crc64);
-        if !is_same {
-            return Err(Trouble::gone(
-                "an earlier upload was of the file as it was before; it is sent again",
-            ));
+        if crc64 != Some(computed.crc64) {
+            return Ok(None);
         }
-        self.tally.kept_bytes.fetch_add(total_bytes, Ordering::Relaxed);
-        self.put.watch.see(self.number, Event::Kept { bytes: total_bytes, parts: receipt.part_count });
-        self.report(receipt, Whole { total_bytes, crc64: computed.crc64 })
+        let receipt = sealed.unwrap_or_else(|| Receipt {
+            key: self.order.key.clone(),
+            size_bytes,
+            part_count: 0,
+            crc64,
+            voucher: Voucher::Store,
+            location: format!("{} in {}", self.order.key, remote.name()),
+        });
+        Ok(Some((receipt, Whole { total_bytes, crc64: computed.crc64 })))
+    }
+
+    fn was_there(&self, receipt: Receipt, whole: Whole) -> Result<Report, Trouble> {
+        self.tally.kept_bytes.fetch_add(whole.total_bytes, Ordering::Relaxed);
+        let Receipt { part_count, .. } = receipt;
+        self.put.watch.see(self.number, Event::Kept { bytes: whole.total_bytes, parts: part_count });
+        self.report(receipt, whole)
     }
 
     /// Sends what is not there, as many parts at once as there are turns.
@@ -307,7 +343,7 @@ impl<'a> Run<'a> {
         slot: Slot,
         frames: impl Fn() -> Frames,
     ) -> Result<Landed, Trouble> {
-        let send = async |frames| self.put.remote.send(upload, slot, frames).await;
+        let send = |frames| self.put.remote.send(upload, slot, frames);
         let part = insist((self.put, &self.tally), (self.number, slot.number), frames, send).await?;
         let Slot { number, size_bytes, .. } = slot;
         self.put.watch.see(self.number, Event::Landed { number, size_bytes });
@@ -359,6 +395,10 @@ impl<'a> Run<'a> {
     /// Before the first part: whatever happens from here on, the upload is found again.
     pub(super) fn remember(&self, upload: &Upload, file: Option<&FileSource>) {
         let Some(journal) = &self.put.options.journal else { return };
+        // A single part is sent again as a whole: there is nothing to find.
+        if self.order.total_bytes.is_some_and(|total_bytes| total_bytes <= upload.part_bytes) {
+            return;
+        }
         let entry = Entry {
             ticket: upload.ticket.clone(),
             errand: self.errand.clone(),

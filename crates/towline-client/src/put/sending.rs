@@ -15,17 +15,20 @@ use crate::trouble::Trouble;
 
 /// Tries something that sends frames until it succeeds or fails for good. It has a turn while it waits, too: a line that is
 /// down is not tried by ever more parts.
-pub(super) async fn insist<T>(
+pub(super) async fn insist<T, Sending>(
     (put, tally): (&Put, &Tally),
     (file, number): (FileNumber, u32),
     frames: impl Fn() -> Frames,
-    send: impl AsyncFn(Frames) -> Result<T, Trouble>,
-) -> Result<T, Trouble> {
+    send: impl Fn(Frames) -> Sending,
+) -> Result<T, Trouble>
+where
+    Sending: Future<Output = Result<T, Trouble>>,
+{
     let mut failures = 0;
     loop {
         let meter = Arc::new(Meter::default());
         let counted = meter.over(frames(), Told { put, tally, file });
-        let trouble = match Box::pin(send(counted)).await {
+        let trouble = match send(counted).await {
             Ok(done) => return Ok(done),
             Err(trouble) => meter.fault().unwrap_or(trouble),
         };

@@ -53,12 +53,13 @@ impl Plan {
         let size_bytes = if rng.u8(..20) == 0 { 0 } else { rng.usize(1..=bound) };
         let blows = (0..rng.u8(..=5)).map(|_| (Duration::from_millis(rng.u64(10..500)), blow(&mut rng)));
         let blows = blows.collect();
+        let part_bytes = rng.usize(MIB / 4..=2 * MIB);
         Self {
             seed: rng.u64(..),
             size_bytes,
-            part_bytes: rng.usize(MIB / 4..=2 * MIB),
+            part_bytes,
             workers: rng.bool().then(|| rng.u8(1..=8)),
-            line: line(&mut rng, number),
+            line: line(&mut rng, number, part_bytes),
             blows,
             has_earlier: rng.u8(..4) == 0,
         }
@@ -78,7 +79,8 @@ fn blow(rng: &mut Rng) -> Blow {
     }
 }
 
-fn line(rng: &mut Rng, number: u64) -> Vec<String> {
+/// Cut more often than once in a part, most runs would only show that a client gives up.
+fn line(rng: &mut Rng, number: u64, part_bytes: usize) -> Vec<String> {
     let mut flags = vec![format!("--seed={number}"), format!("--rate={}mbit", rng.u8(8..50))];
     let mut maybe = |flag: String| {
         if rng.bool() {
@@ -88,7 +90,7 @@ fn line(rng: &mut Rng, number: u64) -> Vec<String> {
     let mut values = Rng::with_seed(number);
     maybe(format!("--latency={}ms", values.u8(1..30)));
     maybe(format!("--loss={}%", f64::from(values.u8(1..20)) / 100.0));
-    maybe(format!("--cut-every={}KiB", values.u32(300..8000)));
+    maybe(format!("--cut-every={}", values.usize(part_bytes..10 * part_bytes)));
     maybe(format!("--error-rate={}%", values.u8(1..15)));
     maybe(format!("--swallow-rate={}%", values.u8(1..10)));
     if rng.u8(..3) == 0 {

@@ -39,7 +39,7 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
     threaded(async {
         let (shelf, key) = Box::pin(shelf(&means, origin)).await?;
         let named = Named { name: key.clone(), key: key.clone(), total_bytes: None };
-        let progress = Arc::new(Progress::new(style, vec![named]));
+        let progress = Arc::new(Progress::new(style, vec![named])?);
         let get = Get::new(shelf, Arc::<Progress>::clone(&progress) as Arc<dyn Watch>, options);
         let work = Box::pin(progress.accompany(get.run(FileNumber(0), &key, &target)));
         let fetched = tokio::select! {

@@ -12,7 +12,7 @@ use super::threaded;
 use crate::cli;
 use crate::client::{Means, Naming, choose, complain, interrupted};
 use crate::exit::{Complaint, Exit};
-use crate::output::{self, printable};
+use crate::output::printable;
 use crate::progress::{Named, Progress, Style};
 
 pub(super) fn run(asked: cli::Verify) -> Result<Exit, Complaint> {
@@ -42,7 +42,7 @@ pub(super) fn run(asked: cli::Verify) -> Result<Exit, Complaint> {
         let file = FileSource::open(&path).map_err(|trouble| complain(&trouble))?;
         let link = means.connect(&spot.place)?;
         let named = Named { name: name.clone(), key: key.clone(), total_bytes: Some(file.size_bytes()) };
-        let progress = Arc::new(Progress::new(style, vec![named]));
+        let progress = Arc::new(Progress::new(style, vec![named])?);
         let watch = Arc::<Progress>::clone(&progress) as Arc<dyn Watch>;
         let shelf = Arc::clone(&link.remote);
         let verify = Verify::new(shelf, watch, Options::default());
@@ -56,7 +56,7 @@ pub(super) fn run(asked: cli::Verify) -> Result<Exit, Complaint> {
             }
         };
         if asked.voice.json {
-            output::data(&format!("{}\n", to_json(&name, &key, &verdict)))?;
+            progress.data(&format!("{}\n", to_json(&name, &key, &verdict)))?;
         }
         let place = printable(&link.remote.name());
         let text = to_text((&name, &printable(&key)), &place, &verdict);

@@ -2,7 +2,6 @@
 //! ask for.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -19,45 +18,78 @@ pub(super) struct Bars {
     screen: Option<MultiProgress>,
     total: Option<ProgressBar>,
     /// By the number of the file.
-    files: Mutex<BTreeMap<usize, ProgressBar>>,
+    files: BTreeMap<usize, ProgressBar>,
+}
+
+/// What is to be drawn, taken together before anybody waits for a terminal.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// Those under way, by the number of the file.
+    files: BTreeMap<usize, Bar>,
+    /// All of them, when there are several.
+    total: Bar,
+}
+
+#[derive(Debug)]
+struct Bar {
+    name: String,
+    there_bytes: u64,
+    total_bytes: Option<u64>,
+    text: String,
+}
+
+impl Frame {
+    pub(super) fn of(named: &[Named], tallies: &[Tally], rate: &Rate) -> Self {
+        let under_way = named.iter().zip(tallies).enumerate().filter(|(_, (_, tally))| tally.is_under_way());
+        let files = under_way.map(|(number, (file, tally))| {
+            let text = describe(tally, named.len() <= 1);
+            let (there_bytes, total_bytes) = (tally.there_bytes(), tally.total_bytes);
+            (number, Bar { name: file.shown(), there_bytes, total_bytes, text })
+        });
+        let total = Bar {
+            name: "all".to_owned(),
+            there_bytes: there_bytes(tallies),
+            total_bytes: total_bytes(tallies),
+            text: total(tallies, rate),
+        };
+        Self { files: files.collect(), total }
+    }
 }
 
 impl Bars {
     pub(super) fn new(is_shown: bool, file_count: usize) -> Self {
         let screen = is_shown.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         let total = screen.as_ref().filter(|_| file_count > 1).map(|screen| screen.add(quiet_bar("all")));
-        Self { screen, total, files: Mutex::default() }
+        Self { screen, total, files: BTreeMap::new() }
     }
 
-    pub(super) fn show(&self, named: &[Named], tallies: &[Tally], rate: &Rate) {
+    pub(super) fn draw(&mut self, frame: Frame) {
         let Some(screen) = &self.screen else {
             return;
         };
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.retain(|number, bar| {
-            let stays = tallies.get(*number).is_some_and(Tally::is_under_way);
+        self.files.retain(|number, bar| {
+            let stays = frame.files.contains_key(number);
             if !stays {
                 bar.finish_and_clear();
                 screen.remove(bar);
             }
             stays
         });
-        let under_way = named.iter().zip(tallies).enumerate().filter(|(_, (_, tally))| tally.is_under_way());
-        for (number, (file, tally)) in under_way {
-            if files.len() >= SHOWN_MAX && !files.contains_key(&number) {
+        for (number, file) in frame.files {
+            if self.files.len() >= SHOWN_MAX && !self.files.contains_key(&number) {
                 continue;
             }
-            let bar = files.entry(number).or_insert_with(|| {
-                let bar = quiet_bar(&file.shown());
+            let bar = self.files.entry(number).or_insert_with(|| {
+                let bar = quiet_bar(&file.name);
                 match &self.total {
                     Some(total) => screen.insert_before(total, bar),
                     None => screen.add(bar),
                 }
             });
-            set(bar, tally.there_bytes(), tally.total_bytes, describe(tally, self.total.is_none()));
+            set(bar, file);
         }
         if let Some(bar) = &self.total {
-            set(bar, there_bytes(tallies), total_bytes(tallies), total(tallies, rate));
+            set(bar, frame.total);
         }
     }
 
@@ -87,12 +119,12 @@ fn quiet_bar(name: &str) -> ProgressBar {
     bar.with_style(style.progress_chars("=> ")).with_prefix(fitting(name))
 }
 
-fn set(bar: &ProgressBar, there: u64, total: Option<u64>, text: String) {
+fn set(bar: &ProgressBar, shown: Bar) {
     // A stream's bar stays empty: nobody knows how long it is.
-    let (there, total) = total.map_or((0, 1), |total| (there, total.max(1)));
+    let (there, total) = shown.total_bytes.map_or((0, 1), |total| (shown.there_bytes, total.max(1)));
     bar.set_length(total);
     bar.set_position(there);
-    bar.set_message(text);
+    bar.set_message(shown.text);
 }
 
 /// Beginning and end of a name tell more than its middle.

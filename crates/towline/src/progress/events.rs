@@ -66,6 +66,22 @@ pub(super) fn told(file: &Named, tally: &Tally, event: &Event<'_>) -> Option<Val
     Some(told)
 }
 
+/// What a script cannot do without, even one that was not reading for a long while.
+pub(super) fn must_arrive(event: &Event<'_>) -> bool {
+    match event {
+        Event::Began { .. } | Event::Done(_) | Event::Fetched(_) | Event::Failed { .. } => true,
+        Event::Compared { .. }
+        | Event::Kept { .. }
+        | Event::Sent { .. }
+        | Event::Lost { .. }
+        | Event::Landed { .. }
+        | Event::Retrying { .. }
+        | Event::Workers { .. }
+        | Event::Finishing
+        | Event::Note { .. } => false,
+    }
+}
+
 /// How far each file is that is under way.
 pub(super) fn progress(files: &[Named], tallies: &[Tally]) -> Vec<Value> {
     let under_way = files.iter().zip(tallies).filter(|(_, tally)| tally.is_under_way());
@@ -123,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_names_that_scripts_rely_on() {
-        let ticket = Ticket { id: "1f".into(), key: "k".into() };
+        let ticket = Ticket::new("1f", "k");
         let lines = all(&[
             Event::Began { ticket: Some(&ticket), total_bytes: Some(10), part_bytes: 5, is_resumed: true },
             Event::Kept { bytes: 5, parts: 1 },

@@ -2,6 +2,7 @@
 
 mod desk;
 mod life;
+mod readers;
 mod straight;
 mod wrong;
 

@@ -51,7 +51,7 @@ pub(in crate::commands) async fn send(sending: Sending) -> Result<Exit, Complain
         key: item.key.clone(),
         total_bytes: item.size_bytes,
     });
-    let progress = Arc::new(Progress::new(style, named.collect()));
+    let progress = Arc::new(Progress::new(style, named.collect())?);
     let usual = Patience::default();
     let options = Options {
         workers: wishes.workers.map_or(Workers::Adaptive, |count| Workers::Fixed(usize::from(count))),

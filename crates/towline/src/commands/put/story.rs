@@ -133,7 +133,7 @@ pub(super) fn end(
     is_interrupted: bool,
 ) -> Result<Exit, Complaint> {
     let took = progress.took();
-    progress.tell(json!({
+    progress.tell(&json!({
         "event": "end",
         "files": file_count,
         "done": totals.done,

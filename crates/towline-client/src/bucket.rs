@@ -9,6 +9,7 @@
 mod complaint;
 mod finding;
 mod layout;
+mod loading;
 mod proving;
 mod reading;
 mod sealing;
@@ -30,6 +31,7 @@ use towline_s3::{Client, Problem, described};
 pub use towline_s3::{BucketSettings, Credentials, Patience, S3Credentials, Secret, Surroundings};
 
 use self::complaint::Act;
+use self::loading::Loader;
 use crate::remote::{
     Frames, Landed, Line, Order, Receipt, Remote, Shelf, Slot, State, Stored, Ticket, Upload, Whole,
 };
@@ -53,6 +55,7 @@ pub struct Bucket {
     settings: BucketSettings,
     clock: Arc<dyn Clock>,
     client: RwLock<Arc<Client>>,
+    loader: Loader,
     /// The server refused checksums that it was sent with bytes: it is not sent any more of them.
     refuses_checksums: AtomicBool,
     /// No part was taken yet, or the last one was not: the server is asked before the next one is sent.
@@ -71,7 +74,8 @@ impl Bucket {
         let client = connect(&settings, &clock).map_err(|problem| complaint::ours(&problem))?;
         let client = RwLock::new(Arc::new(client));
         let (refuses_checksums, is_in_doubt) = (AtomicBool::new(false), AtomicBool::new(true));
-        Ok(Self { settings, clock, client, refuses_checksums, is_in_doubt })
+        let loader = Loader::new();
+        Ok(Self { settings, clock, client, loader, refuses_checksums, is_in_doubt })
     }
 
     fn client(&self) -> Arc<Client> {
@@ -176,7 +180,7 @@ impl Remote for Bucket {
         };
         let (id, reply) = result.map_err(|problem| self.trouble(&problem, Act::Begin, &order.key))?;
         Ok(Upload {
-            ticket: Ticket { id, key: order.key.clone() },
+            ticket: Ticket { part_bytes: Some(part_bytes), ..Ticket::new(id, &order.key) },
             part_bytes,
             total_bytes: order.total_bytes,
             proof: proving::of_begun(&reply),

@@ -19,7 +19,7 @@ use towline_core::digest::hex;
 
 use crate::publish;
 use crate::remote::Ticket;
-use crate::source::{Identity, shown};
+use crate::source::shown;
 
 pub(crate) use hold::{Alone, open_alone};
 pub use hold::{Hold, NoHold};
@@ -59,11 +59,7 @@ pub struct Entry {
     pub errand: Errand,
     /// What the program needs to reach the other end again; never a secret.
     pub place: serde_json::Value,
-    pub fingerprint: String,
-    pub part_bytes: u64,
     pub total_bytes: Option<u64>,
-    /// The file as it was when the upload began.
-    pub identity: Option<Identity>,
     #[serde(with = "millis")]
     pub begun_at: Timestamp,
 }

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use towline_core::digest::Digest;
 use towline_core::receipt::Voucher;
@@ -39,6 +41,15 @@ pub struct Order {
 pub struct Ticket {
     pub id: String,
     pub key: String,
+    /// How it is cut, where that was known: a bucket does not say before enough of it has landed.
+    #[serde(default)]
+    pub part_bytes: Option<u64>,
+}
+
+impl Ticket {
+    pub fn new(id: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { id: id.into(), key: key.into(), part_bytes: None }
+    }
 }
 
 /// By which digest the other end shows that it has the bytes of a part.
@@ -98,6 +109,36 @@ pub struct Landed {
 pub struct Frames {
     pub size_bytes: u64,
     pub stream: BoxStream<'static, io::Result<Bytes>>,
+    /// Who sends them tells it what has gone to the line. That may be later than they are read.
+    pub sent: Sent,
+}
+
+impl Frames {
+    pub fn new(size_bytes: u64, stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        Self { size_bytes, stream: stream.boxed(), sent: Sent::default() }
+    }
+}
+
+/// Hears how many bytes go to the line.
+#[derive(Clone, Default)]
+pub struct Sent(Option<Arc<dyn Fn(u64) + Send + Sync>>);
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sent").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Sent {
+    pub fn new(hear: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hear)))
+    }
+
+    pub fn tell(&self, bytes: u64) {
+        if let Some(hear) = &self.0 {
+            hear(bytes);
+        }
+    }
 }
 
 impl fmt::Debug for Frames {
@@ -221,7 +262,7 @@ mod tests {
 
     fn upload(part_bytes: u64) -> Upload {
         Upload {
-            ticket: Ticket { id: "1".into(), key: "a".into() },
+            ticket: Ticket::new("1", "a"),
             part_bytes,
             total_bytes: None,
             proof: Proof::Crc64,

@@ -145,7 +145,7 @@ impl Remote for Server {
             Ok(begun) => begun,
             Err(problem) => return Err(Box::pin(self.explain(problem)).await),
         };
-        let ticket = Ticket { id: begun.session_id, key: begun.key };
+        let ticket = Ticket::new(begun.session_id, begun.key);
         if !begun.resumed {
             let sizes = (begun.part_bytes, order.total_bytes);
             return wire::upload(ticket, sizes, (begun.mode, false));

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{TryStreamExt as _, stream};
 use script::{Answer, Asked, Script, answer, json};
 use towline_client::remote::{Frames, Order, Proof, Remote as _, Shelf as _, Slot, Stored, Ticket, Upload};
 use towline_client::server::{Patience, Server};
@@ -25,7 +25,7 @@ const BEGUN: &str = r#"{"session_id":"u1","total_parts":1,"key":"a","part_bytes"
 
 fn upload(proof: Proof) -> Upload {
     Upload {
-        ticket: Ticket { id: "u1".into(), key: "a".into() },
+        ticket: Ticket::new("u1", "a"),
         part_bytes: FILE.len() as u64,
         total_bytes: Some(FILE.len() as u64),
         proof,
@@ -50,7 +50,7 @@ const SLOT: Slot = Slot { number: 1, offset_bytes: 0, size_bytes: FILE.len() as 
 
 fn frames() -> Frames {
     let frames = FILE.chunks(4).map(|frame| Ok(Bytes::from_static(frame)));
-    Frames { size_bytes: FILE.len() as u64, stream: stream::iter(frames).boxed() }
+    Frames::new(FILE.len() as u64, stream::iter(frames))
 }
 
 fn stored(tag: Option<&str>) -> Stored {

@@ -2,7 +2,6 @@
 //! no store and no protocol of ours is known here.
 
 mod address;
-pub mod chunked;
 pub mod client;
 mod credentials;
 pub mod described;

@@ -44,7 +44,7 @@ pub(super) async fn candidates(bucket: &Bucket, order: &Order) -> Result<Vec<Upl
     newest_first(&mut listed);
     let mut candidates = Vec::new();
     for upload in listed.into_iter().take(CANDIDATES_MAX) {
-        let ticket = Ticket { id: upload.upload_id, key: order.key.clone() };
+        let ticket = Ticket::new(upload.upload_id, order.key.clone());
         let found = match Box::pin(parts(bucket, &ticket)).await {
             Ok(found) => found,
             Err(problem) if is_denied(&problem) => return Ok(Vec::new()),
@@ -60,6 +60,7 @@ fn candidate(ticket: Ticket, found: &Found, total_bytes: Option<u64>) -> Option<
     let is_ours = found.algorithm.is_none() || found.is_crc64();
     let sizes: Vec<_> = found.parts.iter().map(|part| (part.number, part.size)).collect();
     let part_bytes = layout::found(&sizes, total_bytes).filter(|_| is_ours)?;
+    let ticket = Ticket { part_bytes: Some(part_bytes), ..ticket };
     Some(Upload { total_bytes, ..upload(ticket, part_bytes, found) })
 }
 
@@ -102,19 +103,20 @@ pub(super) async fn look(bucket: &Bucket, ticket: &Ticket) -> Result<State, Trou
         Err(problem) => return Err(bucket.trouble(&problem, Act::ListUploads, &ticket.key)),
     }
     let sizes: Vec<_> = found.parts.iter().map(|part| (part.number, part.size)).collect();
-    if sizes.is_empty() {
-        // Not every server says by what parts have to be proven (Garage does not, and takes none that is not): the stronger
-        // way is one that those take who do not know it.
-        let upload = upload(ticket.clone(), layout::STREAM_PART_BYTES, &found);
-        return Ok(State::Open(Box::new(Upload { proof: Proof::Crc64, ..upload })));
-    }
-    match layout::found(&sizes, None) {
-        Some(part_bytes) => Ok(State::Open(Box::new(upload(ticket.clone(), part_bytes, &found)))),
+    let known = ticket.part_bytes.or_else(|| layout::found(&sizes, None));
+    let part_bytes = match known {
+        Some(part_bytes) => part_bytes,
+        None if sizes.is_empty() => layout::STREAM_PART_BYTES,
         None => {
-            Err(Trouble::refused("the parts of this upload are of different sizes, and cannot be continued")
-                .hint("give it up with `towline abort`, and send the file again"))
+            return Err(Trouble::refused("nobody knows any more how this upload is cut")
+                .hint("give it up with `towline abort`, and send the file again"));
         }
-    }
+    };
+    let upload = upload(ticket.clone(), part_bytes, &found);
+    // Not every server says by what parts have to be proven (Garage does not, and takes none that is not): the stronger way
+    // is one that those take who do not know it.
+    let proof = if sizes.is_empty() { Proof::Crc64 } else { upload.proof };
+    Ok(State::Open(Box::new(Upload { proof, ..upload })))
 }
 
 /// All parts of an upload, in order; nothing when it is gone.
@@ -174,7 +176,7 @@ pub(super) async fn unfinished(bucket: &Bucket, prefix: &str, limit: usize) -> R
     let line = |upload: xml::Multipart| {
         let key = upload.key.strip_prefix(&client.address.prefix)?.to_owned();
         Some(Line {
-            ticket: Ticket { id: upload.upload_id, key },
+            ticket: Ticket::new(upload.upload_id, key),
             status: OPEN.to_owned(),
             total_bytes: None,
             landed_parts: None,
@@ -197,7 +199,7 @@ mod tests {
     }
 
     fn found(parts: Vec<xml::Part>, algorithm: Option<&str>) -> Option<Upload> {
-        let ticket = Ticket { id: "1".into(), key: "a".into() };
+        let ticket = Ticket::new("1", "a");
         candidate(ticket, &Found { parts, algorithm: algorithm.map(str::to_owned) }, Some(20 * MIB))
     }
 

@@ -4,7 +4,7 @@ use crate::trouble::Trouble;
 
 const MIB: u64 = 1024 * 1024;
 /// What parts have where nobody wishes otherwise. A file that is no larger is no file of parts.
-pub(super) const PART_BYTES: u64 = 8 * MIB;
+pub(super) const PART_BYTES: u64 = 5 * MIB;
 /// The same of a stream: with S3's ten thousand parts it may have 156 GiB. Each part that is under way waits in memory.
 pub(super) const STREAM_PART_BYTES: u64 = 16 * MIB;
 const PART_BYTES_MIN: u64 = 5 * MIB;
@@ -43,6 +43,7 @@ pub(super) fn found(parts: &[(u32, u64)], total_bytes: Option<u64>) -> Option<u6
     [usual, Some(size_bytes), as_last]
         .into_iter()
         .flatten()
+        .filter(|part_bytes| (PART_BYTES_MIN..=PART_BYTES_MAX).contains(part_bytes))
         .find(|part_bytes| size_bytes <= *part_bytes && fits(*part_bytes, (number, size_bytes), total_bytes))
 }
 
@@ -63,11 +64,11 @@ mod tests {
     fn parts_grow_until_ten_thousand_are_enough() {
         let gib = 1024 * MIB;
         for (total_bytes, wish, expected) in [
-            (Some(100 * MIB), None, 8 * MIB),
+            (Some(100 * MIB), None, 5 * MIB),
             (Some(100 * MIB), Some(1), 5 * MIB),
             (Some(100 * MIB), Some(64 * MIB + 1), 64 * MIB + 1),
-            (Some(80_000 * MIB), None, 8 * MIB),
-            (Some(80_000 * MIB + 1), None, 9 * MIB),
+            (Some(50_000 * MIB), None, 5 * MIB),
+            (Some(50_000 * MIB + 1), None, 6 * MIB),
             (Some(5 * 1024 * gib), Some(8 * MIB), 525 * MIB),
             (Some(u64::from(PARTS_MAX) * 5 * gib), None, 5 * gib),
             (None, None, 16 * MIB),
@@ -89,11 +90,12 @@ mod tests {
             (&[(1, eight)], total, Some(eight)),
             (&[(2, eight)], total, Some(eight)),
             (&[(3, four)], total, Some(eight)),
-            (&[(3, 6 * MIB)], Some(22 * MIB), Some(eight)),
+            (&[(3, 2 * MIB)], Some(12 * MIB), Some(5 * MIB)),
+            (&[(3, 6 * MIB)], Some(22 * MIB), Some(6 * MIB)),
             (&[(2, 6 * MIB)], Some(22 * MIB), Some(6 * MIB)),
             (&[(3, 6 * MIB)], Some(30 * MIB), Some(6 * MIB)),
             (&[(3, four)], Some(24 * MIB), Some(10 * MIB)),
-            (&[(2, four)], None, Some(four)),
+            (&[(2, four)], None, None),
             (&[(1, eight), (3, four)], total, Some(eight)),
             (&[(1, eight), (2, eight), (3, four)], total, Some(eight)),
             (&[(1, eight), (2, eight), (3, four)], None, Some(eight)),
@@ -103,7 +105,7 @@ mod tests {
             (&[(1, eight), (2, four)], total, None),
             (&[(4, eight)], total, None),
             (&[(1, four)], total, None),
-            (&[(1, four)], Some(four), Some(eight)),
+            (&[(1, four)], Some(four), Some(5 * MIB)),
             (&[(1, four), (2, eight)], total, None),
             (&[(1, eight), (2, four), (3, eight)], None, None),
             (&[(1, eight), (2, eight), (3, eight)], total, None),

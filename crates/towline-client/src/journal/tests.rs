@@ -13,19 +13,10 @@ fn errand(key: &str) -> Errand {
 
 fn entry(key: &str, id: &str, begun_at: i64) -> Entry {
     Entry {
-        ticket: Ticket { id: id.into(), key: key.into() },
+        ticket: Ticket::new(id, key),
         errand: errand(key),
         place: json!({ "server": "https://up.example" }),
-        fingerprint: "t1-00".into(),
-        part_bytes: 8,
         total_bytes: Some(u64::MAX),
-        identity: Some(Identity {
-            size_bytes: 1,
-            modified_ns: -2,
-            changed_ns: 3,
-            device: 4,
-            inode: u64::MAX,
-        }),
         begun_at: Timestamp::from_millis(begun_at),
     }
 }
@@ -41,7 +32,7 @@ fn an_errand_is_found_as_it_was_written() {
     let (folder, journal) = journal();
     let first = entry("a", "id-of-the-first", 1);
     journal.write(&first).unwrap();
-    let again = Entry { part_bytes: 9, ..first };
+    let again = Entry { total_bytes: Some(9), ..first };
     journal.write(&again).unwrap();
     assert_eq!(Journal::open(folder.path().join("state/towline")).unwrap().find(&errand("a")), Some(again));
     assert_eq!(journal.find(&errand("b")), None);

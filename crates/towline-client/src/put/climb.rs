@@ -98,7 +98,7 @@ impl Climb {
     }
 
     fn measure_from(&mut self, at: Duration) {
-        self.begins_at = at;
+        self.begins_at = self.begins_at.max(at);
         self.bytes = 0;
     }
 }

@@ -69,7 +69,8 @@ impl Pace {
     pub(super) fn sent(&self, bytes: u64) -> Option<usize> {
         let now = self.began_at.elapsed();
         let mut state = lock(&self.state);
-        let is_full = state.under_way >= state.limit;
+        // Between the end of a part and the next one there is one fewer for a moment.
+        let is_full = state.under_way + 1 >= state.limit;
         let limit = state.climb.as_mut()?.sent(bytes, now, is_full)?;
         self.change(&mut state, limit);
         Some(limit)

@@ -1,6 +1,7 @@
 //! A stream: it is read once, nobody knows where it ends, and what is under way of it is kept in memory.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -25,8 +26,8 @@ impl Run<'_> {
             // Nobody knows of a stream whether it is the same before it was read: it is sent again.
             Some(State::Sealed(_) | State::Gone) | None => self.put.remote.begin(&self.order).await?,
         };
-        self.remember(&upload, None);
-        self.began(&upload, &Kept::new());
+        self.remember(&upload);
+        self.began(&upload);
         let (landed, total_bytes) = Box::pin(self.send_pieces(&mut stream, &upload)).await?;
         Ok(Box::pin(self.finish(&upload, &landed, total_bytes)).await?)
     }
@@ -41,25 +42,24 @@ impl Run<'_> {
             while under_way.len() >= at_once {
                 take(&mut landed, under_way.next().await)?;
             }
-            let mut turn = Box::pin(self.put.pace.turn());
-            let turn = loop {
-                tokio::select! {
-                    turn = &mut turn => break turn,
-                    Some(sent) = under_way.next() => take(&mut landed, Some(sent))?,
-                }
-            };
-            let Some(piece) = self.next(stream, upload, &mut landed, &mut under_way).await? else { break };
+            let next = Box::pin(stream.next(upload.part_bytes));
+            let Some(piece) = meanwhile(next, &mut landed, &mut under_way).await?? else { break };
             let size_bytes = piece.size_bytes();
             let slot = Slot { number, offset_bytes: total_bytes, size_bytes };
             total_bytes += size_bytes;
             let is_last = size_bytes < upload.part_bytes;
             if is_last {
-                self.put.remote.declare(upload, total_bytes).await?;
+                let declared = self.put.remote.declare(upload, total_bytes);
+                meanwhile(declared, &mut landed, &mut under_way).await??;
             }
             if let Some(part) = claimed.remove(&number).and_then(|part| same(part, &piece)) {
-                self.keep(std::iter::once(&part));
+                let kept_bytes = self.see_kept(std::iter::once(&part));
+                self.tally.kept_bytes.fetch_add(kept_bytes, Ordering::Relaxed);
                 landed.insert(number, part);
             } else {
+                // Not before there is something to send: a stream that is waited for holds nobody up.
+                let turn = Box::pin(self.put.pace.turn());
+                let turn = meanwhile(turn, &mut landed, &mut under_way).await?;
                 under_way.push(async move {
                     let _turn = turn;
                     Box::pin(self.send_part(upload, slot, || piece.frames())).await
@@ -83,21 +83,19 @@ impl Run<'_> {
         }
         Ok((landed, total_bytes))
     }
+}
 
-    /// Reads on while parts are under way: a slow stream does not stop them.
-    async fn next(
-        &self,
-        stream: &mut StreamSource,
-        upload: &Upload,
-        landed: &mut Kept,
-        under_way: &mut FuturesUnordered<impl Future<Output = Result<Landed, Trouble>>>,
-    ) -> Result<Option<Piece>, Failure> {
-        let mut read = Box::pin(stream.next(upload.part_bytes));
-        loop {
-            tokio::select! {
-                piece = &mut read => return Ok(piece?),
-                Some(sent) = under_way.next() => take(landed, Some(sent))?,
-            }
+/// Does something while parts are under way, and does not stop them.
+async fn meanwhile<T>(
+    doing: impl Future<Output = T> + Unpin,
+    landed: &mut Kept,
+    under_way: &mut FuturesUnordered<impl Future<Output = Result<Landed, Trouble>>>,
+) -> Result<T, Failure> {
+    let mut doing = doing;
+    loop {
+        tokio::select! {
+            done = &mut doing => return Ok(done),
+            Some(sent) = under_way.next() => take(landed, Some(sent))?,
         }
     }
 }

@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         let mut rounds = 0;
         loop {
             rounds += 1;
-            match Box::pin(self.round(file)).await {
+            match Box::pin(self.round(file, rounds == 1)).await {
                 // It went away meanwhile, or lacks parts at its end: what has landed stays.
                 Err(Failure::Trouble(Trouble::Gone { what })) if rounds < ROUNDS => {
                     self.put.watch.see(self.number, Event::Note { what: &what });
@@ -111,8 +111,7 @@ impl<'a> Run<'a> {
         let read: Result<Vec<Bytes>, _> = file.frames(0, size_bytes).stream.try_collect().await;
         let bytes = read.map_err(|error| Trouble::source(format!("the file cannot be read: {error}")))?;
         file.check_unchanged()?;
-        let frames =
-            || Frames { size_bytes, stream: stream::iter(bytes.clone().into_iter().map(Ok)).boxed() };
+        let frames = || Frames::new(size_bytes, stream::iter(bytes.clone().into_iter().map(Ok)));
         let crc64 = {
             let mut digester = towline_core::digest::Digester::new([]);
             for frame in &bytes {
@@ -126,19 +125,24 @@ impl<'a> Run<'a> {
         self.report(receipt, Whole { total_bytes: size_bytes, crc64 })
     }
 
-    async fn round(&self, file: &FileSource) -> Result<Report, Failure> {
+    /// What a later round finds there was sent by an earlier one.
+    async fn round(&self, file: &FileSource, is_first: bool) -> Result<Report, Failure> {
         let (upload, kept) = match Box::pin(self.find(file)).await? {
             Found::Open(upload, kept) => (upload, kept),
             Found::Sealed(receipt, whole) => return Ok(self.was_there(receipt, whole)?),
         };
-        self.remember(&upload, Some(file));
-        self.began(&upload, &kept);
+        self.remember(&upload);
+        self.began(&upload);
+        let kept_bytes = self.see_kept(kept.values());
+        if is_first {
+            self.tally.kept_bytes.store(kept_bytes, Ordering::Relaxed);
+        }
         let landed = Box::pin(self.send_missing(file, &upload, kept)).await?;
         file.check_unchanged()?;
         Ok(Box::pin(self.finish(&upload, &landed, file.size_bytes())).await?)
     }
 
-    pub(super) fn began(&self, upload: &Upload, kept: &Kept) {
+    pub(super) fn began(&self, upload: &Upload) {
         let Upload { ticket, total_bytes, part_bytes, is_resumed, .. } = upload;
         self.put.watch.see(
             self.number,
@@ -150,37 +154,40 @@ impl<'a> Run<'a> {
             },
         );
         self.put.watch.see(self.number, Event::Workers { count: self.put.pace.limit() });
-        if !kept.is_empty() {
-            self.keep(kept.values());
-        }
     }
 
-    pub(super) fn keep<'p>(&self, parts: impl Iterator<Item = &'p Landed>) {
-        let (bytes, count) = parts.fold((0, 0), |(bytes, count), part| (bytes + part.size_bytes, count + 1));
-        self.tally.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.put.watch.see(self.number, Event::Kept { bytes, parts: count });
+    pub(super) fn see_kept<'p>(&self, parts: impl Iterator<Item = &'p Landed>) -> u64 {
+        let (bytes, parts) = parts.fold((0, 0), |(bytes, parts), part| (bytes + part.size_bytes, parts + 1));
+        if parts > 0 {
+            self.put.watch.see(self.number, Event::Kept { bytes, parts });
+        }
+        bytes
     }
 
     /// By its ticket, by its content, or a new one.
     async fn find(&self, file: &FileSource) -> Result<Found, Failure> {
         let remote = &self.put.remote;
-        match Box::pin(self.find_by_ticket()).await? {
+        let sealed = match Box::pin(self.find_by_ticket()).await? {
             Some(State::Open(upload)) => {
                 let kept = Box::pin(compare(self.put, self.number, file, &upload)).await?;
                 return Ok(Found::Open(*upload, kept));
             }
-            Some(State::Sealed(receipt)) => {
-                if let Some((receipt, whole)) = Box::pin(self.is_there(file, Some(receipt))).await? {
-                    return Ok(Found::Sealed(receipt, whole));
-                }
-            }
+            Some(State::Sealed(receipt)) => Some(Some(receipt)),
             // A bucket forgets an upload with its end.
-            Some(State::Gone) => {
-                if let Some((receipt, whole)) = Box::pin(self.is_there(file, None)).await? {
-                    return Ok(Found::Sealed(receipt, whole));
+            Some(State::Gone) => Some(None),
+            None => None,
+        };
+        if let Some(receipt) = sealed {
+            let there = Box::pin(self.is_there(file, receipt)).await?;
+            self.forget();
+            match (there, &self.asked) {
+                (Some((receipt, whole)), _) => return Ok(Found::Sealed(receipt, whole)),
+                (None, Some(ticket)) => {
+                    let what = format!("upload {} has ended, and was of another file", ticket.id);
+                    return Err(Trouble::refused(what).into());
                 }
+                (None, None) => {}
             }
-            None => {}
         }
         let mut best: Option<(Upload, Kept)> = None;
         for upload in remote.candidates(&self.order).await? {
@@ -223,19 +230,7 @@ impl<'a> Run<'a> {
             self.forget();
             return Ok(None);
         }
-        Ok(Some(match remote.look(&entry.ticket).await? {
-            State::Open(mut upload) => {
-                // Not everybody knows how an upload is cut before a part has landed.
-                if upload.landed.is_empty() {
-                    upload.part_bytes = entry.part_bytes;
-                }
-                State::Open(upload)
-            }
-            ended @ (State::Sealed(_) | State::Gone) => {
-                self.forget();
-                ended
-            }
-        }))
+        Ok(Some(remote.look(&entry.ticket).await?))
     }
 
     fn is_other_size(&self, bytes: u64) -> bool {
@@ -277,7 +272,7 @@ impl<'a> Run<'a> {
     }
 
     fn was_there(&self, receipt: Receipt, whole: Whole) -> Result<Report, Trouble> {
-        self.tally.kept_bytes.fetch_add(whole.total_bytes, Ordering::Relaxed);
+        self.tally.kept_bytes.store(whole.total_bytes, Ordering::Relaxed);
         let Receipt { part_count, .. } = receipt;
         self.put.watch.see(self.number, Event::Kept { bytes: whole.total_bytes, parts: part_count });
         self.report(receipt, whole)
@@ -295,11 +290,11 @@ impl<'a> Run<'a> {
         let mut begun_bytes: u64 = landed.values().map(|part| part.size_bytes).sum();
         let missing: Vec<Slot> =
             upload.slots(total_bytes).filter(|slot| !landed.contains_key(&slot.number)).collect();
-        let mut missing = missing.into_iter().peekable();
+        let mut missing = missing.into_iter();
         let mut under_way = FuturesUnordered::new();
         let mut turn = Box::pin(self.put.pace.turn());
         loop {
-            let is_more = missing.peek().is_some() && begun_bytes < stop;
+            let is_more = missing.len() > usize::from(stop < total_bytes) && begun_bytes < stop;
             tokio::select! {
                 taken = &mut turn, if is_more => {
                     turn.set(self.put.pace.turn());
@@ -318,14 +313,14 @@ impl<'a> Run<'a> {
                 else => break,
             }
         }
-        if missing.peek().is_some() {
+        if missing.len() > 0 {
             let sent_bytes = landed.values().map(|part| part.size_bytes).sum();
             return Err(Failure::Stopped { ticket: upload.ticket.clone(), sent_bytes, total_bytes });
         }
         Ok(landed)
     }
 
-    /// Where to break off on purpose: always before the end.
+    /// Where to break off on purpose. The last part is not sent then, however large it is.
     fn stop_bytes(&self, total_bytes: u64) -> u64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -393,20 +388,18 @@ impl<'a> Run<'a> {
     }
 
     /// Before the first part: whatever happens from here on, the upload is found again.
-    pub(super) fn remember(&self, upload: &Upload, file: Option<&FileSource>) {
+    pub(super) fn remember(&self, upload: &Upload) {
         let Some(journal) = &self.put.options.journal else { return };
-        // A single part is sent again as a whole: there is nothing to find.
-        if self.order.total_bytes.is_some_and(|total_bytes| total_bytes <= upload.part_bytes) {
+        // A single part is sent again as a whole, and a server knows its fingerprint. A bucket's upload would stay for ever.
+        let is_single = self.order.total_bytes.is_some_and(|total_bytes| total_bytes <= upload.part_bytes);
+        if is_single && self.put.remote.whole_bytes_max().is_none() {
             return;
         }
         let entry = Entry {
             ticket: upload.ticket.clone(),
             errand: self.errand.clone(),
             place: self.put.options.place.clone(),
-            fingerprint: self.order.fingerprint.clone(),
-            part_bytes: upload.part_bytes,
             total_bytes: self.order.total_bytes,
-            identity: file.map(FileSource::identity),
             begun_at: self.put.options.clock.now(),
         };
         self.note_fault("write", journal.write(&entry));

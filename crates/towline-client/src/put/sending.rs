@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::Put;
 use super::run::Tally;
 use crate::event::{Event, FileNumber};
-use crate::remote::Frames;
+use crate::remote::{Frames, Sent};
 use crate::trouble::Trouble;
 
 /// Tries something that sends frames until it succeeds or fails for good. It has a turn while it waits, too: a line that is
@@ -53,7 +53,7 @@ fn tell_workers(put: &Put, file: FileNumber, count: Option<usize>) {
     }
 }
 
-/// To whom passing frames are told.
+/// To whom it is told what goes out.
 #[derive(Clone, Copy)]
 struct Told<'a> {
     put: &'a Put,
@@ -73,19 +73,21 @@ impl Meter {
         let Told { put, tally, file } = told;
         let (watch, pace) = (Arc::clone(&put.watch), Arc::clone(&put.pace));
         let (meter, sent_in_all) = (Arc::clone(self), Arc::clone(&tally.sent_bytes));
-        let stream = frames.stream.inspect(move |frame| match frame {
-            Ok(frame) => {
-                let bytes = frame.len() as u64;
-                meter.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
-                sent_in_all.fetch_add(bytes, Ordering::Relaxed);
-                watch.see(file, Event::Sent { bytes });
-                if let Some(count) = pace.sent(bytes) {
-                    watch.see(file, Event::Workers { count });
-                }
+        let reader = Arc::clone(self);
+        let stream = frames.stream.inspect(move |frame| {
+            if let Err(error) = frame {
+                reader.keep(error);
             }
-            Err(error) => meter.keep(error),
         });
-        Frames { size_bytes: frames.size_bytes, stream: stream.boxed() }
+        let sent = Sent::new(move |bytes| {
+            meter.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
+            sent_in_all.fetch_add(bytes, Ordering::Relaxed);
+            watch.see(file, Event::Sent { bytes });
+            if let Some(count) = pace.sent(bytes) {
+                watch.see(file, Event::Workers { count });
+            }
+        });
+        Frames { sent, ..Frames::new(frames.size_bytes, stream) }
     }
 
     /// What the other end makes of a body that breaks off is no news: this is why it did.

@@ -1,7 +1,7 @@
 //! Digests the bytes of a part while they pass: each is touched once.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -9,12 +9,20 @@ use futures_util::stream::BoxStream;
 use towline_core::digest::{Algorithm, Computed, Digester};
 
 use super::Frames;
+use crate::trouble::Trouble;
 
 /// What has passed so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Passing {
     size_bytes: u64,
-    digester: Arc<Mutex<Option<Digester>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// Nothing once it was asked what came out.
+    digester: Option<Digester>,
+    failed: Option<String>,
 }
 
 impl Passing {
@@ -23,12 +31,19 @@ impl Passing {
         frames: Frames,
         algorithm: Option<Algorithm>,
     ) -> (BoxStream<'static, io::Result<Bytes>>, Self) {
-        let digester = Arc::new(Mutex::new(Some(Digester::new(algorithm))));
-        let passing = Self { size_bytes: frames.size_bytes, digester: Arc::clone(&digester) };
+        let seen = Seen { digester: Some(Digester::new(algorithm)), failed: None };
+        let passing = Self { size_bytes: frames.size_bytes, seen: Arc::new(Mutex::new(seen)) };
+        let (passed, sent) = (passing.clone(), frames.sent);
         let stream = frames.stream.inspect(move |frame| {
-            let mut digester = digester.lock().unwrap_or_else(PoisonError::into_inner);
-            if let (Some(digester), Ok(frame)) = (digester.as_mut(), frame) {
-                digester.update(frame);
+            let mut seen = passed.seen();
+            match frame {
+                Ok(frame) => {
+                    if let Some(digester) = &mut seen.digester {
+                        digester.update(frame);
+                    }
+                    sent.tell(frame.len() as u64);
+                }
+                Err(error) => seen.failed = Some(error.to_string()),
             }
         });
         (stream.boxed(), passing)
@@ -36,9 +51,20 @@ impl Passing {
 
     /// Once all bytes have passed; nothing before that, and nothing the second time.
     pub(crate) fn computed(&self) -> Option<Computed> {
-        let mut digester = self.digester.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_whole = digester.as_ref().is_some_and(|digester| digester.size_bytes() == self.size_bytes);
-        digester.take_if(|_| is_whole).map(Digester::finish)
+        let mut seen = self.seen();
+        let is_whole =
+            seen.digester.as_ref().is_some_and(|digester| digester.size_bytes() == self.size_bytes);
+        seen.digester.take_if(|_| is_whole).map(Digester::finish)
+    }
+
+    /// Why the frames ended before their end: then it was not the line.
+    pub(crate) fn failed(&self) -> Option<Trouble> {
+        let failed = self.seen().failed.clone();
+        failed.map(|error| Trouble::source(format!("the file cannot be read: {error}")))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn what_has_wholly_passed_is_digested() {
         let frame = |bytes: &'static [u8]| Ok(Bytes::from_static(bytes));
-        let frames = Frames { size_bytes: 9, stream: stream::iter([frame(b"1234"), frame(b"56789")]).boxed() };
+        let frames = Frames::new(9, stream::iter([frame(b"1234"), frame(b"56789")]));
         let (mut passed, passing) = Passing::over(frames, Some(Algorithm::Md5));
         passed.next().await.unwrap().unwrap();
         assert_eq!(passing.computed(), None);

@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_window_ends_with_the_file() {
         let upload = |total_bytes| Upload {
-            ticket: Ticket { id: "1".into(), key: "a".into() },
+            ticket: Ticket::new("1", "a"),
             part_bytes: 4,
             total_bytes,
             proof: Proof::Md5,

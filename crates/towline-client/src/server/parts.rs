@@ -108,7 +108,7 @@ fn digested(frames: Frames, proof: Proof) -> (Frames, Passing) {
         Proof::Md5 => Some(Algorithm::Md5),
     };
     let (stream, passing) = Passing::over(frames, algorithm);
-    (Frames { size_bytes, stream }, passing)
+    (Frames::new(size_bytes, stream), passing)
 }
 
 /// An answer that comes before the last byte is out speaks of other bytes.

@@ -94,7 +94,7 @@ pub(super) struct Looked {
 impl Looked {
     /// An upload that takes parts, without those that have landed.
     pub(super) fn upload(self, is_resumed: bool) -> Result<Upload, Trouble> {
-        let ticket = Ticket { id: self.session_id, key: self.key };
+        let ticket = Ticket::new(self.session_id, self.key);
         upload(ticket, (self.part_bytes, self.file_size), (self.mode, is_resumed))
     }
 }
@@ -239,7 +239,7 @@ impl From<Session> for remote::Line {
         Self {
             landed_parts: landed.parse().ok(),
             total_parts: total.parse().ok(),
-            ticket: Ticket { id: session.id, key: session.key },
+            ticket: Ticket::new(session.id, session.key),
             status: session.status,
             total_bytes: session.file_size,
             begun_at: session.created_at,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 use towline_core::digest::{Algorithm, Computed, Digester};
@@ -113,7 +113,7 @@ impl FileSource {
             let frame = ahead.next().await?;
             Some((frame, ahead))
         });
-        Frames { size_bytes, stream: stream.boxed() }
+        Frames::new(size_bytes, stream)
     }
 
     /// Reads and digests a range as fast as memory allows.

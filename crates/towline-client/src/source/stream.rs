@@ -126,7 +126,7 @@ impl Piece {
     pub fn frames(&self) -> Frames {
         let blocks = Arc::clone(&self.blocks);
         let frames = (0..blocks.len()).map(move |at| Ok(blocks[at].clone()));
-        Frames { size_bytes: self.size_bytes, stream: stream::iter(frames).boxed() }
+        Frames::new(self.size_bytes, stream::iter(frames))
     }
 
     pub fn computed(&self, algorithm: Option<Algorithm>) -> Computed {

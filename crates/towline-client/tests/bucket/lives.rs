@@ -82,7 +82,10 @@ pub(crate) async fn an_upload_that_nothing_has_landed_in_goes_on(server: &Server
     let begun = server.bucket().begin(&order(&key, Some(content.len()))).await.unwrap();
     let remote: &dyn Remote = &server.bucket();
     let State::Open(upload) = remote.look(&begun.ticket).await.unwrap() else { panic!("it is open") };
-    assert_eq!((upload.landed.len(), upload.is_resumed), (0, true));
+    assert_eq!((upload.landed.len(), upload.is_resumed, upload.part_bytes), (0, true, 8 * MIB as u64));
+    // From the id alone nobody knows how it was cut.
+    let ticket = Ticket::new(&begun.ticket.id, &key);
+    let State::Open(upload) = remote.look(&ticket).await.unwrap() else { panic!("it is open") };
     let parts = [send(remote, &upload, &content, 1).await, send(remote, &upload, &content, 2).await];
     remote.finish(&upload, &parts, whole(&content)).await.unwrap();
     assert!(stored(remote, &key).await.unwrap() == content);
@@ -126,7 +129,7 @@ pub(crate) async fn what_is_given_up_is_gone(server: &Server) {
     for _ in 0..2 {
         remote.abort(&upload.ticket).await.unwrap();
     }
-    let never = Ticket { id: upload.ticket.id.clone(), key: format!("{key}-never") };
+    let never = Ticket::new(&upload.ticket.id, format!("{key}-never"));
     remote.abort(&never).await.unwrap();
     assert!(matches!(remote.look(&upload.ticket).await.unwrap(), State::Gone));
     let slot = slots(&upload, &content)[0];
@@ -152,7 +155,7 @@ pub(crate) async fn unfinished_uploads_are_listed(server: &Server) {
     let lines = remote.unfinished(&folder, 10).await.unwrap();
     assert_eq!(lines.len(), 2);
     for (line, status) in lines.iter().zip(["open", "open"]) {
-        assert!(tickets.contains(&line.ticket), "{line:?}");
+        assert!(tickets.iter().any(|ticket| ticket.id == line.ticket.id), "{line:?}");
         assert_eq!(line.status, status);
     }
     assert!(lines[0].begun_at >= lines[1].begun_at);
@@ -165,7 +168,7 @@ pub(crate) async fn unfinished_uploads_are_listed(server: &Server) {
 
 pub(crate) async fn small_files_go_at_once(server: &Server) {
     let remote: &dyn Remote = &server.bucket();
-    for (size, seed) in [(0, 0), (1, 1), (300_008, 2), (8 * MIB, 3)] {
+    for (size, seed) in [(0, 0), (1, 1), (300_008, 2), (5 * MIB, 3)] {
         let (content, key) = (content(seed, size), key("small ü"));
         assert!(content.len() as u64 <= remote.whole_bytes_max().unwrap());
         let receipt = remote.send_whole(&order(&key, Some(size)), frames(&content)).await.unwrap();

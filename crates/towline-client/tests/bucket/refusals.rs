@@ -101,10 +101,10 @@ async fn a_server_that_does_not_answer_may_come_back() {
     let remote = open(BucketSettings { endpoint, patience, ..server.settings.clone() });
     let order = order(&key("silent"), Some(3));
     let silent = remote.begin(&order).await.unwrap_err();
-    let expected = Trouble::passing("beginning an upload: S3 did not answer in time");
+    let expected = Trouble::late("beginning an upload: S3 did not answer in time");
     assert_eq!(silent, expected);
     let silent = remote.send_whole(&order, frames(&content(1, 3))).await.unwrap_err();
-    assert_eq!(silent, Trouble::passing("sending a part: S3 did not answer in time"));
+    assert_eq!(silent, Trouble::late("sending a part: S3 did not answer in time"));
     drop(listener);
     let refused = remote.begin(&order).await.unwrap_err();
     assert!(

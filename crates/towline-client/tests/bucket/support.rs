@@ -88,7 +88,7 @@ pub(crate) fn order(key: &str, total_bytes: Option<usize>) -> Order {
         key: key.to_owned(),
         filename: "a".to_owned(),
         total_bytes: total_bytes.map(|bytes| bytes as u64),
-        part_bytes: None,
+        part_bytes: total_bytes.map(|_| 8 * MIB as u64),
         content_type: None,
         metadata: BTreeMap::new(),
         fingerprint: "f".to_owned(),
@@ -109,14 +109,14 @@ pub(crate) fn frames(bytes: &Bytes) -> Frames {
     let pieces = (0..size_bytes)
         .step_by(FRAME_BYTES)
         .map(move |start| Ok(bytes.slice(start..size_bytes.min(start + FRAME_BYTES))));
-    let stream = stream::iter(pieces).chain(stream::iter([Ok(Bytes::new())])).boxed();
-    Frames { size_bytes: size_bytes as u64, stream }
+    let stream = stream::iter(pieces).chain(stream::iter([Ok(Bytes::new())]));
+    Frames::new(size_bytes as u64, stream)
 }
 
 /// Frames that end in an error.
 pub(crate) fn broken(bytes: &Bytes) -> Frames {
-    let stream = stream::iter([Ok(bytes.slice(..10)), Err(io::Error::other("the disk is gone"))]).boxed();
-    Frames { size_bytes: bytes.len() as u64, stream }
+    let stream = stream::iter([Ok(bytes.slice(..10)), Err(io::Error::other("the disk is gone"))]);
+    Frames::new(bytes.len() as u64, stream)
 }
 
 pub(crate) fn slots(upload: &Upload, content: &Bytes) -> Vec<Slot> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::{Instant, sleep};
 use towline_client::put::Patience;
-use towline_client::remote::{Frames, Order, Remote, Slot, Upload};
+use towline_client::remote::{Frames, Order, Remote, Sent, Slot, Upload};
 use towline_client::trouble::Trouble;
 
 use super::memory::Peak;
@@ -126,15 +126,10 @@ impl Sending<'_> {
         let frames = self.noise.source.frames(slot.offset_bytes, slot.size_bytes);
         let sent_bytes = Arc::new(AtomicU64::new(0));
         let (counter, screen) = (Arc::clone(&sent_bytes), self.screen.clone());
-        let stream = frames.stream.inspect(move |frame| {
-            let bytes = frame.as_ref().map_or(0, bytes_of);
+        let sent = Sent::new(move |bytes| {
             counter.fetch_add(bytes, Ordering::Relaxed);
             screen.sent(bytes);
         });
-        (Frames { size_bytes: frames.size_bytes, stream: stream.boxed() }, sent_bytes)
+        (Frames { sent, ..frames }, sent_bytes)
     }
-}
-
-fn bytes_of(frame: &impl AsRef<[u8]>) -> u64 {
-    frame.as_ref().len() as u64
 }

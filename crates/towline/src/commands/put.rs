@@ -98,6 +98,6 @@ fn ticket(id: &str, items: &[Item], journal: Option<&Journal>) -> Result<Ticket,
     let known = journal.and_then(|journal| journal.by_id(id).ok()).unwrap_or_default();
     Ok(match known.as_slice() {
         [entry] => entry.ticket.clone(),
-        _ => Ticket { id: id.to_owned(), key: item.key.clone() },
+        _ => Ticket::new(id, &item.key),
     })
 }

@@ -52,7 +52,7 @@ pub(super) fn find(
         return Err(Complaint::usage("S3 finds an upload only by its key, too")
             .hint("write --to s3://BUCKET/KEY; `towline ls s3://BUCKET` shows keys and ids"));
     }
-    Ok(Known { ticket: Ticket { id: id.to_owned(), key: spot.key }, place: spot.place, entry: None })
+    Ok(Known { ticket: Ticket::new(id, spot.key), place: spot.place, entry: None })
 }
 
 pub(super) fn place_of(entry: &Entry) -> Result<Place, Complaint> {

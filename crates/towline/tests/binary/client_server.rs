@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{TryStreamExt as _, stream};
 use towline_client::remote::{Frames, Landed, Order, Receipt, Remote, Shelf, Stored, Upload, Whole};
 use towline_client::server::Server as Client;
 use towline_client::trouble::Trouble;
@@ -38,7 +38,7 @@ pub(crate) fn order(key: &str, file: Option<&[u8]>, part_bytes: usize) -> Order 
 /// The bytes in frames of a size that fits nothing.
 pub(crate) fn frames(bytes: &[u8]) -> Frames {
     let frames: Vec<_> = bytes.chunks(300_001).map(|frame| Ok(Bytes::copy_from_slice(frame))).collect();
-    Frames { size_bytes: bytes.len() as u64, stream: stream::iter(frames).boxed() }
+    Frames::new(bytes.len() as u64, stream::iter(frames))
 }
 
 /// Sends the part of this number.

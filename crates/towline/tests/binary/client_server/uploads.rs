@@ -125,7 +125,7 @@ async fn an_upload_that_is_given_up_is_gone() {
     assert!(matches!(send(&client, &upload, &file, 1).await, Err(Trouble::Gone { .. })));
     assert!(matches!(client.finish(&upload, &[], whole(&file)).await, Err(Trouble::Gone { .. })));
     for id in ["00000000-0000-4000-8000-000000000001", "nonsense", "../../health", "ü ?#"] {
-        let ticket = Ticket { id: id.to_owned(), key: "a".to_owned() };
+        let ticket = Ticket::new(id, "a");
         assert!(matches!(client.look(&ticket).await.unwrap(), State::Gone), "{id}");
         client.abort(&ticket).await.unwrap();
     }

@@ -8,6 +8,7 @@ mod admission;
 mod append;
 mod create;
 mod direct;
+mod expected;
 mod finish;
 mod janitor;
 mod listed;
@@ -40,6 +41,7 @@ use crate::upload::{Phase, Upload, UploadId};
 
 pub use append::{Append, Appended};
 pub use create::{Created, Cut, Order};
+pub use expected::Expected;
 pub use janitor::Swept;
 pub use listed::Claimed;
 pub use look::{Download, Listing};

@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 
 use super::create::key_blocked;
+use super::expected::{Expected, Terms};
 use super::listed::Claimed;
 use super::tally::Count;
 use super::{Engine, PAGE, Room, TRIES_MAX, refuse_full};
@@ -28,7 +29,18 @@ const MISSING_NAMED_MAX: usize = 100;
 impl Engine {
     /// Seals an upload and returns it with its receipt; an upload that is sealed already is returned as it is.
     pub async fn finish(&self, who: &Principal, id: UploadId) -> Result<Upload, Error> {
-        self.finish_as(who, id, None).await
+        self.finish_as(who, id, Terms::default()).await
+    }
+
+    /// The same of a file that is known where it came from: what is another one is refused before anybody sees it, and
+    /// takes parts still.
+    pub async fn finish_expecting(
+        &self,
+        who: &Principal,
+        id: UploadId,
+        expected: Expected,
+    ) -> Result<Upload, Error> {
+        self.finish_as(who, id, Terms { expected, ..Terms::default() }).await
     }
 
     /// The same of the parts of a list, ascending by number: a free plan is made of those and of no other.
@@ -38,25 +50,22 @@ impl Engine {
         id: UploadId,
         listed: Vec<Claimed>,
     ) -> Result<Upload, Error> {
-        self.finish_as(who, id, Some(listed)).await
+        self.finish_as(who, id, Terms { listed: Some(listed), ..Terms::default() }).await
     }
 
-    async fn finish_as(
-        &self,
-        who: &Principal,
-        id: UploadId,
-        listed: Option<Vec<Claimed>>,
-    ) -> Result<Upload, Error> {
+    async fn finish_as(&self, who: &Principal, id: UploadId, terms: Terms) -> Result<Upload, Error> {
+        let Terms { listed, expected } = &terms;
+        let expected = *expected;
         let upload = self.0.fetch(who, id).await?;
         match &upload.phase {
             Phase::Sealed(_) => {
                 // The same answer to the same question; another list would be answered with a file that is not of it.
-                if let Some(listed) = &listed
+                if let Some(listed) = listed
                     && !self.0.is_as_listed(&upload, listed).await?
                 {
                     return Err(Refusal::NotOpen(upload.phase.name()).into());
                 }
-                return Ok(upload);
+                return expected.check_sealed(upload);
             }
             Phase::Abandoned(_) => return Err(Refusal::NotOpen(upload.phase.name()).into()),
             Phase::Open | Phase::Disputed => {
@@ -68,25 +77,29 @@ impl Engine {
             }
             Phase::Sealing => {}
         }
-        self.seal(id, listed).await
+        // The seal may be the one that somebody else began.
+        expected.check_sealed(self.seal(id, terms).await?)
     }
 
     /// Joins the seal that is under way, or begins one. It goes on when the one who asked is gone: verifying a large
     /// file can outlast a client's patience, and must not begin again each time.
-    pub(super) async fn seal(&self, id: UploadId, listed: Option<Vec<Claimed>>) -> Result<Upload, Error> {
+    pub(super) async fn seal(&self, id: UploadId, terms: Terms) -> Result<Upload, Error> {
         let sealing = {
             let mut table = self.0.sealing.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(sealing) = table.get(&id) {
                 sealing.clone()
             } else {
-                let room = Arc::clone(&self.0);
-                let sealing = async move { room.seal(id, listed.as_deref()).await }.boxed().shared();
-                table.insert(id, sealing.clone());
-                let (underway, work) = (Underway { room: Arc::clone(&self.0), id }, sealing.clone());
-                self.0.tasks.spawn(async move {
-                    work.await.ok();
+                let underway = Underway { room: Arc::clone(&self.0), id };
+                let sealing = async move {
+                    let sealed = underway.room.seal(id, &terms).await;
+                    // Before anybody hears of it: who asks again then is not given this answer once more.
                     drop(underway);
-                });
+                    sealed
+                };
+                let sealing = sealing.boxed().shared();
+                table.insert(id, sealing.clone());
+                let work = sealing.clone();
+                self.0.tasks.spawn(async move { work.await.map(drop).ok() });
                 sealing
             }
         };
@@ -140,11 +153,11 @@ impl Room {
         Ok(Refusal::MissingParts { first, count })
     }
 
-    async fn seal(self: &Arc<Self>, id: UploadId, listed: Option<&[Claimed]>) -> Result<Upload, Error> {
+    async fn seal(self: &Arc<Self>, id: UploadId, terms: &Terms) -> Result<Upload, Error> {
         let frozen = self.leases.freeze(id, self.policy.admission_wait).await;
         let frozen = frozen.ok_or_else(|| self.busy())?;
         for _ in 0..TRIES_MAX {
-            if let Some(upload) = self.try_seal(id, listed, &frozen).await? {
+            if let Some(upload) = self.try_seal(id, terms, &frozen).await? {
                 return Ok(upload);
             }
         }
@@ -155,14 +168,16 @@ impl Room {
     async fn try_seal(
         self: &Arc<Self>,
         id: UploadId,
-        listed: Option<&[Claimed]>,
+        terms: &Terms,
         frozen: &Lease,
     ) -> Result<Option<Upload>, Error> {
+        let listed = terms.listed.as_deref();
         let mut upload = self.claim(id).await?;
         match &upload.phase {
             Phase::Sealed(_) => return Ok(Some(upload)),
             Phase::Abandoned(_) => return Err(Refusal::NotOpen(upload.phase.name()).into()),
-            Phase::Sealing => {}
+            // It goes on as it was begun, if not for the one who asks now.
+            Phase::Sealing => self.check_expected(&upload, terms.expected).await?,
             Phase::Open | Phase::Disputed => {
                 if upload.tail.is_some() {
                     self.settle_tail(&upload, frozen.clone()).await?;
@@ -174,6 +189,7 @@ impl Room {
                     upload = self.claim(id).await?;
                 }
                 self.check_whole(&upload).await?;
+                self.check_expected(&upload, terms.expected).await?;
                 match self.record(&upload, Fact::SealBegun).await? {
                     Recorded::Done { progress, .. } | Recorded::Repeat { progress } => {
                         upload.progress = progress;
@@ -334,7 +350,7 @@ impl Room {
 }
 
 /// The CRC-64/NVME of the whole from those of its parts.
-fn join(parts: &[Part]) -> Option<u64> {
+pub(super) fn join(parts: &[Part]) -> Option<u64> {
     let mut joined = Joined::default();
     for part in parts {
         joined.push(part.crc64?, part.size_bytes);

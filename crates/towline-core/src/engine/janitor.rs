@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::expected::Terms;
 use super::tally::Count;
 use super::{Engine, Room};
 use crate::catalog::{Cursor, Filter};
@@ -60,7 +61,7 @@ impl Engine {
                     // Its owner may still ask for it; nobody else brings it back over a newer file.
                     continue;
                 }
-                match self.seal(upload.id, None).await {
+                match self.seal(upload.id, Terms::default()).await {
                     Ok(_) => healed += 1,
                     // Its owner is told when they ask; the next sweep tries again.
                     Err(Error::Refused(_)) => {}

@@ -11,15 +11,15 @@ use towline_core::upload::Phase;
 use super::*;
 
 /// An engine in front of a store that clients reach, slow at everything.
-struct Past {
-    house: House,
-    engine: Engine,
-    store: Arc<DirectStore>,
+pub(crate) struct Past {
+    pub(crate) house: House,
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<DirectStore>,
     fate: Fate,
 }
 
 impl Past {
-    fn new(odds: Odds) -> Self {
+    pub(crate) fn new(odds: Odds) -> Self {
         let house = House::default();
         let store = Arc::new(DirectStore::new(Arc::clone(&house.store)));
         let fate = Fate::new(1, odds);

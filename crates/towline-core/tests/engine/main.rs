@@ -5,6 +5,7 @@ mod append;
 mod create;
 mod direct;
 mod end;
+mod expected;
 mod janitor;
 mod listed;
 mod send;

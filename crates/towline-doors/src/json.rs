@@ -51,12 +51,24 @@ impl<T: DeserializeOwned> FromRequest<DoorState> for MaybeListJson<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, state: &DoorState) -> Result<Self, Refused> {
-        let body = read(request.into_body(), state, LIST_BYTES_MAX).await?;
-        if body.trim_ascii().is_empty() {
-            return Ok(Self(None));
-        }
-        parse(&body).map(|value| Self(Some(value)))
+        maybe(&read(request.into_body(), state, LIST_BYTES_MAX).await?).map(Self)
     }
+}
+
+/// A small JSON body, or nothing at all.
+#[derive(Debug)]
+pub(crate) struct MaybeJson<T>(pub(crate) Option<T>);
+
+impl<T: DeserializeOwned> FromRequest<DoorState> for MaybeJson<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &DoorState) -> Result<Self, Refused> {
+        maybe(&read(request.into_body(), state, state.settings.json_bytes_max).await?).map(Self)
+    }
+}
+
+fn maybe<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Refused> {
+    if body.trim_ascii().is_empty() { Ok(None) } else { parse(body).map(Some) }
 }
 
 async fn read(body: Body, state: &DoorState, allowed_bytes: usize) -> Result<Bytes, Refused> {

@@ -192,6 +192,18 @@ pub(super) struct StatusReply {
     pub(super) receipt: Option<ReceiptReply>,
 }
 
+/// What the file has to be, as its sender read it. All of it may be left out, and so may the body.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(super) struct CompleteRequest {
+    /// The CRC-64/NVME of the whole in hexadecimal. Compared before the file becomes visible, where that of each part is
+    /// known.
+    #[schema(pattern = "^[0-9a-fA-F]{16}$", example = "ae8b14860a799888")]
+    pub(super) crc64nvme: Option<String>,
+    /// In bytes.
+    #[schema(example = 104_857_600)]
+    pub(super) file_size: Option<u64>,
+}
+
 /// The file is in.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CompleteReply {

@@ -220,6 +220,54 @@ async fn a_declared_hash_is_checked_and_a_failed_upload_can_be_mended() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_what_its_sender_read_does_not_become_visible() {
+    let talk = Talk::default();
+    talk.begin(8).await;
+    talk.put(1, "0123").await;
+    talk.put(2, "4x67").await;
+    let complete = |body: &str| talk.say(format!("POST /upload/{FIRST}/complete\n\n{body}").into_bytes());
+    let wanted = r#"{"crc64nvme": "4F01BA9DEDCBEEF9", "file_size": 8}"#;
+    assert_snapshot!(complete(wanted).await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+
+    {"type":"/api/errors#whole-digest","title":"The file is not the declared one","status":400,"detail":"File integrity check failed. Hash mismatch: crc64nvme 4f01ba9dedcbeef9 was declared, crc64nvme 934755aaac55e656 arrived","request_id":"r1"}
+    "#);
+    assert!(talk.house.store.object("a.bin").is_none());
+    talk.put(2, "4567").await;
+    let completed = complete(wanted).await;
+    assert_snapshot!(completed, @r#"
+    200 OK
+    content-type: application/json
+
+    {"session_id":"00000000-0000-4000-8000-000000000001","status":"completed","file_path":"memory:a.bin","message":"Upload completed successfully","receipt":{"key":"a.bin","size_bytes":8,"part_count":2,"crc64nvme":"4f01ba9dedcbeef9","vouched_by":"towline","verified":null,"location":"memory:a.bin","sealed_at":"2026-11-21T00:00:00.000Z"}}
+    "#);
+    for again in [wanted, "{}", "", r#"{"file_size": 8}"#, r#"{"crc64nvme": null}"#] {
+        assert_eq!(complete(again).await, completed, "{again}");
+    }
+    assert_snapshot!(complete(r#"{"crc64nvme": "0000000000000000"}"#).await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+
+    {"type":"/api/errors#whole-digest","title":"The file is not the declared one","status":400,"detail":"File integrity check failed. Hash mismatch: crc64nvme 0000000000000000 was declared, crc64nvme 4f01ba9dedcbeef9 arrived","request_id":"r1"}
+    "#);
+    assert_snapshot!(complete(r#"{"file_size": 9}"#).await, @r#"
+    409 Conflict
+    content-type: application/problem+json
+
+    {"type":"/api/errors#total-conflict","title":"The size was declared otherwise","status":409,"detail":"The total size was declared as 8 bytes, it cannot become 9","request_id":"r1"}
+    "#);
+    for (body, told) in [
+        (r#"{"crc64nvme": "xyz"}"#, "crc64nvme: is not a CRC-64/NVME: 16 hexadecimal digits"),
+        (r#"{"crc64nvme": 7}"#, "crc64nvme: must be text"),
+        ("{", "body: is not JSON"),
+    ] {
+        let reply = complete(body).await;
+        assert!(reply.starts_with("400") && reply.contains(told), "{body}: {reply}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_without_bytes_needs_no_part_and_takes_none() {
     let talk = Talk::default();
     assert_snapshot!(talk.say("POST /upload/init\n\n{\"filename\":\"empty\",\"file_size\":0}").await, @r#"

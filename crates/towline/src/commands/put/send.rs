@@ -15,15 +15,17 @@ use towline_client::trouble::Trouble;
 use towline_core::digest::hex;
 
 use super::Wishes;
-use super::story::{self, Totals};
-use crate::client::{Item, Link, guess, interrupted};
+use super::story::{self, Totals, Way};
+use crate::client::{Item, Link, Place, guess, interrupted};
 use crate::clock::SystemClock;
 use crate::config::sha256;
 use crate::exit::{Complaint, Exit};
 use crate::progress::{Named, Progress, Style};
 
-/// More would only wait for each other: parts share their turns over all files.
-const FILES_AT_ONCE: usize = 8;
+/// Small files have one part each, and are begun and made visible besides: so many are under way that the workers have
+/// enough to do. More would only wait for each other, as parts share their turns over all files.
+const FILES_MIN: usize = 8;
+const FILES_MAX: usize = 32;
 
 /// What is sent where.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ struct Run {
     watch: Arc<Progress>,
     items: Vec<Item>,
     wishes: Wishes,
+    link: Link,
+    journal: Option<Journal>,
 }
 
 pub(in crate::commands) async fn send(sending: Sending) -> Result<Exit, Complaint> {
@@ -57,14 +61,14 @@ pub(in crate::commands) async fn send(sending: Sending) -> Result<Exit, Complain
         workers: wishes.workers.map_or(Workers::Adaptive, |count| Workers::Fixed(usize::from(count))),
         patience: Patience { tries: wishes.tries.unwrap_or(usual.tries), ..usual },
         stop_at: wishes.stop_at,
-        journal,
+        journal: journal.clone(),
         place: serde_json::to_value(&link.place).context("the place cannot be written down")?,
         clock: Arc::new(SystemClock),
     };
     let put = Put::new(Arc::clone(&link.remote), Arc::<Progress>::clone(&progress), options);
-    let run = Run { put, watch: Arc::clone(&progress), items, wishes };
+    let run = Run { put, watch: Arc::clone(&progress), items, wishes, link, journal };
     let mut totals = Totals::default();
-    let work = Box::pin(progress.accompany(all(&run, &link, &progress, &mut totals)));
+    let work = Box::pin(progress.accompany(all(&run, &mut totals)));
     let is_interrupted = tokio::select! {
         () = work => false,
         interrupted = interrupted() => {
@@ -76,19 +80,24 @@ pub(in crate::commands) async fn send(sending: Sending) -> Result<Exit, Complain
 }
 
 /// Files begin in their order, and end as they like. Dropped, all that is under way ends.
-async fn all(run: &Run, link: &Link, progress: &Progress, totals: &mut Totals) {
+async fn all(run: &Run, totals: &mut Totals) {
     let one = |number| async move { (FileNumber(number), Box::pin(run.one(FileNumber(number))).await) };
-    let mut ended = stream::iter((0..run.items.len()).map(one)).buffer_unordered(FILES_AT_ONCE);
+    let mut ended = stream::iter((0..run.items.len()).map(one)).buffer_unordered(run.files_at_once());
     while let Some((number, ended)) = ended.next().await {
         totals.add(&ended);
-        story::tell(progress, (number, &run.items), link, &ended);
+        let way = Way { place: &run.link.place, journal: run.journal.as_ref() };
+        story::tell(&run.watch, (number, &run.items), way, &ended);
     }
 }
 
 impl Run {
+    fn files_at_once(&self) -> usize {
+        self.wishes.workers.map_or(FILES_MIN, |count| usize::from(count).clamp(FILES_MIN, FILES_MAX))
+    }
+
     async fn one(&self, number: FileNumber) -> Result<Report, Failure> {
         let item = &self.items[number.0];
-        let (source, fingerprint) = match Box::pin(source(item)).await {
+        let (source, fingerprint) = match Box::pin(self.source(item)).await {
             Ok(found) => found,
             Err(trouble) => {
                 self.watch.see(number, Event::Failed { why: &trouble.to_string() });
@@ -100,6 +109,21 @@ impl Run {
             Some(ticket) => Box::pin(self.put.resume(number, source, (order, ticket.clone()))).await,
             None => Box::pin(self.put.run(number, source, order)).await,
         }
+    }
+
+    /// What is sent, and by what an upload of it is found again.
+    async fn source(&self, item: &Item) -> Result<(Source, String), Trouble> {
+        // A bucket is not told fingerprints: there, uploads are found by their key.
+        let is_known_by_fingerprint = matches!(self.link.place, Place::Server { .. });
+        let Some(path) = &item.path else {
+            // Nobody knows a stream before it has passed: an upload of it is found by its name, then compared.
+            let named = is_known_by_fingerprint.then(|| format!("s1-{}", hex(&sha256(&item.key))));
+            return Ok((Source::Stream(StreamSource::stdin()), named.unwrap_or_default()));
+        };
+        let file = open(path)?;
+        let found =
+            if is_known_by_fingerprint { fingerprint(&file, &item.key).await? } else { String::new() };
+        Ok((Source::File(file), found))
     }
 
     fn order(&self, item: &Item, source: &Source, fingerprint: String) -> Order {
@@ -119,17 +143,6 @@ impl Run {
             filename,
         }
     }
-}
-
-/// What is sent, and by what an upload of it is found again.
-async fn source(item: &Item) -> Result<(Source, String), Trouble> {
-    let Some(path) = &item.path else {
-        // Nobody knows a stream before it has passed: an upload of it is found by its name, then compared.
-        return Ok((Source::Stream(StreamSource::stdin()), format!("s1-{}", hex(&sha256(&item.key)))));
-    };
-    let file = open(path)?;
-    let fingerprint = fingerprint(&file, &item.key).await?;
-    Ok((Source::File(file), fingerprint))
 }
 
 /// By its absolute path: the same file is found again from another folder.

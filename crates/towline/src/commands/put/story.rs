@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use towline_client::event::{FileNumber, Report};
+use towline_client::journal::Journal;
 use towline_client::put::Failure;
-use towline_client::remote::Receipt;
+use towline_client::remote::{Receipt, Ticket};
 use towline_core::receipt::Voucher;
 
-use crate::client::{Item, Link, Place, complain, hex64, in_path, rate, retries, seconds};
+use crate::client::{Item, Place, complain, hex64, in_path, rate, retries, seconds};
 use crate::exit::{Complaint, Exit};
 use crate::output::{bytes, printable};
 use crate::progress::{Progress, Tally};
@@ -39,27 +40,34 @@ impl Totals {
     }
 }
 
+/// Where files go, and what remembers that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    pub(super) place: &'a Place,
+    pub(super) journal: Option<&'a Journal>,
+}
+
 /// How one of the files ended.
 pub(super) fn tell(
     progress: &Progress,
     (number, items): (FileNumber, &[Item]),
-    link: &Link,
+    way: Way<'_>,
     ended: &Result<Report, Failure>,
 ) {
     let (item, is_alone) = (&items[number.0], items.len() == 1);
     let report = match ended {
         Ok(report) => report,
         Err(failure) => {
-            let text = explain(failure, item, &link.place).to_text();
+            let text = explain(failure, item, way).to_text();
             let name = if is_alone { String::new() } else { format!("{}: ", item.name()) };
             progress.complain(&text.replacen("error: ", &format!("error: {name}"), 1));
             return;
         }
     };
     let text = if is_alone {
-        outcome(&item.name(), report, (&progress.tally(number), &link.place))
+        outcome(&item.name(), report, (&progress.tally(number), way.place))
     } else {
-        line(&item.name(), report, &link.place)
+        line(&item.name(), report, way.place)
     };
     if let Err(error) = progress.print(&text) {
         progress.complain(&format!("warning: {error:#}\n"));
@@ -190,7 +198,7 @@ fn interruption(progress: &Progress, totals: &Totals, file_count: usize) -> Stri
 }
 
 /// Why a file is not up, and what to do now.
-fn explain(failure: &Failure, item: &Item, place: &Place) -> Complaint {
+fn explain(failure: &Failure, item: &Item, way: Way<'_>) -> Complaint {
     let complaint = |text: String| Complaint::from(anyhow::Error::msg(text));
     match failure {
         Failure::Trouble(trouble) => complain(trouble),
@@ -198,17 +206,37 @@ fn explain(failure: &Failure, item: &Item, place: &Place) -> Complaint {
         Failure::Stopped { ticket, sent_bytes, total_bytes } => {
             let (sent, total) = (bytes(*sent_bytes), bytes(*total_bytes));
             let percent = u128::from(*sent_bytes) * 100 / u128::from((*total_bytes).max(1));
-            let (id, name, place) = (printable(&ticket.id), quoted(&item.name()), shown(place, &item.key));
             complaint(format!("broken off on purpose: {sent} of {total} ({percent}%) are there"))
-                .hint(format!("go on with: towline put --resume {id} {name} {place}"))
+                .hint(format!("go on with: towline {}", going_on(ticket, item, way)))
         }
     }
 }
 
+/// The rest of the line that goes on with an upload. What the journal knows need not be said.
+fn going_on(ticket: &Ticket, item: &Item, way: Way<'_>) -> String {
+    let id = quoted(&printable(&ticket.id));
+    let known = way.journal.and_then(|journal| journal.by_id(&ticket.id).ok()).unwrap_or_default();
+    if known.len() == 1 {
+        return format!("resume {id}");
+    }
+    let name = quoted(&item.name());
+    format!("put --resume {id} {name} {}", shown(way.place, &item.key))
+}
+
 fn shown(place: &Place, key: &str) -> String {
     match place {
-        Place::Server { server } => format!("--key {} {}", quoted(&printable(key)), printable(server)),
-        Place::Bucket { bucket, .. } => quoted(&format!("s3://{bucket}/{}", printable(key))),
+        Place::Server { server } => {
+            format!("--key {} {}", quoted(&printable(key)), quoted(&printable(server)))
+        }
+        Place::Bucket { bucket, endpoint, region } => {
+            let flag = |name: &str, value: &Option<String>| {
+                value
+                    .as_ref()
+                    .map_or_else(String::new, |value| format!("{name} {} ", quoted(&printable(value))))
+            };
+            let (endpoint, region) = (flag("--endpoint", endpoint), flag("--region", region));
+            format!("{endpoint}{region}{}", quoted(&format!("s3://{bucket}/{}", printable(key))))
+        }
     }
 }
 
@@ -221,6 +249,21 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_journal_the_line_to_go_on_with_says_all() {
+        let item = Item { path: Some("my video.mp4".into()), key: "a b.mp4".into(), size_bytes: Some(1) };
+        let ticket = Ticket::new("1f", "a b.mp4");
+        let said = |place: &Place| going_on(&ticket, &item, Way { place, journal: None });
+        let server = Place::Server { server: "http://up:8000".into() };
+        assert_eq!(said(&server), "put --resume 1f 'my video.mp4' --key 'a b.mp4' http://up:8000");
+        let (endpoint, region) = (Some("http://minio:9000".to_owned()), Some("garage".to_owned()));
+        let bucket = Place::Bucket { bucket: "b".into(), endpoint, region };
+        assert_eq!(
+            said(&bucket),
+            "put --resume 1f 'my video.mp4' --endpoint http://minio:9000 --region garage 's3://b/a b.mp4'"
+        );
+    }
 
     #[test]
     fn names_are_words_of_a_shell() {

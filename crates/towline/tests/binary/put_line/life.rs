@@ -67,8 +67,7 @@ fn what_broke_off_goes_on_by_itself_by_its_id_and_from_another_machine() {
         "{}",
         broken.err
     );
-    let hint =
-        broken.err.lines().find(|line| line.starts_with("hint: go on with: towline put --resume ")).unwrap();
+    let hint = broken.err.lines().find(|line| line.starts_with("hint: go on with: towline resume ")).unwrap();
 
     let known = desk.events(&["status", "--all"], 0).remove(0);
     let id = known["id"].as_str().unwrap().to_owned();

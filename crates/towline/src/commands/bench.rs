@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::threaded;
 use crate::bench::{CASES_MAX, Course, End, Noise, Plan, to_json, to_text};
-use crate::client::{Means, complain};
+use crate::client::{self, Means, complain};
 use crate::exit::{Complaint, Exit};
 use crate::output::{bytes, printable};
 use crate::{cli, output};
@@ -88,7 +88,7 @@ async fn measure(asked: cli::Bench, plan: Plan) -> Result<Exit, Complaint> {
 }
 
 async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
+    if client::interrupted().await.is_err() {
         // Who cannot be interrupted measures to the end.
         std::future::pending::<()>().await;
     }

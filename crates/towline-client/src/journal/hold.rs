@@ -1,6 +1,6 @@
 //! One process at a time drives an errand. The kernel keeps the lock, so that no kind of end leaves it behind.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use rustix::fs::OFlags;
 use thiserror::Error;
 
 use super::Broken;
-use crate::publish;
 
 /// An errand is ours while this lives.
 #[derive(Debug)]
@@ -84,8 +83,9 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // While the lock still holds, so that nobody else's file can be meant. A file that stays behind does no harm.
-        publish::remove(&self.path).ok();
+        // While the lock still holds, so that nobody else's file can be meant. One that stays behind, or comes back after
+        // power loss, does no harm.
+        fs::remove_file(&self.path).ok();
     }
 }
 

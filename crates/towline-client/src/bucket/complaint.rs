@@ -47,7 +47,10 @@ const KEYS_HINT: &str =
 /// A problem with what is ours alone: settings or credentials.
 pub(super) fn ours(problem: &Problem) -> Trouble {
     let told = towline_core::error::chain(problem);
-    if told.contains("credentials") { Trouble::refused(told).hint(KEYS_HINT) } else { Trouble::refused(told) }
+    match told.split_once("fetching credentials for S3: ") {
+        Some((_, why)) => Trouble::refused(format!("there are no credentials for S3: {why}")).hint(KEYS_HINT),
+        None => Trouble::refused(told),
+    }
 }
 
 pub(super) fn trouble(problem: &Problem, act: Act, at: (&str, &str)) -> Trouble {

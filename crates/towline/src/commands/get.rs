@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use towline_client::event::{FileNumber, Watch};
 use towline_client::get::{Fetched, Get, Options};
 use towline_client::remote::Shelf;
+use towline_client::trouble::Trouble;
 
 use super::threaded;
 use crate::cli;
@@ -37,11 +39,13 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
     let options = Options { workers: asked.workers.map_or(usual.workers, usize::from), ..usual };
     let style = Style::new(asked.voice.json, asked.voice.quiet, means.terminal());
     threaded(async {
-        let (shelf, key) = Box::pin(shelf(&means, origin)).await?;
+        let found = Box::pin(find(&means, origin)).await?;
+        let key = &found.key;
         let named = Named { name: key.clone(), key: key.clone(), total_bytes: None };
         let progress = Arc::new(Progress::new(style, vec![named])?);
-        let get = Get::new(shelf, Arc::<Progress>::clone(&progress) as Arc<dyn Watch>, options);
-        let work = Box::pin(progress.accompany(get.run(FileNumber(0), &key, &target)));
+        let get =
+            Get::new(Arc::clone(&found.shelf), Arc::<Progress>::clone(&progress) as Arc<dyn Watch>, options);
+        let work = Box::pin(progress.accompany(get.run(FileNumber(0), key, &target)));
         let fetched = tokio::select! {
             fetched = work => fetched,
             interrupted = interrupted() => {
@@ -51,8 +55,11 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
                 return Ok(Exit::Interrupted);
             }
         };
-        let fetched = fetched.map_err(|trouble| complain(&trouble))?;
-        let text = outcome(&key, &fetched);
+        let fetched = match fetched {
+            Ok(fetched) => fetched,
+            Err(trouble) => return Err(Box::pin(explain(&trouble, &found)).await),
+        };
+        let text = outcome(key, &fetched);
         if is_piped {
             progress.say(&text);
         } else {
@@ -62,12 +69,22 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
     })
 }
 
-/// Where the file is read, and what it is called there.
-async fn shelf(means: &Means, origin: Origin) -> Result<(Arc<dyn Shelf>, String), Complaint> {
+/// Where a file is read.
+struct Found {
+    shelf: Arc<dyn Shelf>,
+    /// What it is called there.
+    key: String,
+    /// How the place is called in messages.
+    at: String,
+}
+
+async fn find(means: &Means, origin: Origin) -> Result<Found, Complaint> {
     let spot = match origin {
         Origin::Url { url, name } => {
             let (shelf, key) = Means::file(&url).await?;
-            return Ok((shelf, key.unwrap_or(name)));
+            // What follows may be a signature.
+            let at = url.split(['?', '#']).next().unwrap_or_default().to_owned();
+            return Ok(Found { shelf, key: key.unwrap_or(name), at });
         }
         Origin::Stored(spot) => spot,
         Origin::Key(key) => {
@@ -80,7 +97,17 @@ async fn shelf(means: &Means, origin: Origin) -> Result<(Arc<dyn Shelf>, String)
         }
     };
     let link = means.connect(&spot.place)?;
-    Ok((link.remote, spot.key))
+    let at = link.remote.name();
+    Ok(Found { shelf: link.remote, key: spot.key, at })
+}
+
+/// A key that leads nowhere is mostly one of another place.
+async fn explain(trouble: &Trouble, Found { shelf, key, at }: &Found) -> Complaint {
+    if !matches!(trouble, Trouble::Refused { .. }) || !matches!(shelf.stored(key).await, Ok(None)) {
+        return complain(trouble);
+    }
+    Complaint::from(anyhow!("there is no file {} at {}", printable(key), printable(at)))
+        .hint("another place is named by --server URL, s3://BUCKET/KEY or a whole URL")
 }
 
 fn outcome(key: &str, fetched: &Fetched) -> String {

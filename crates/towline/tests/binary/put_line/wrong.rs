@@ -159,7 +159,10 @@ fn a_wrong_token_and_an_unknown_upload_are_told_with_what_to_do() {
     error: there is no upload 01234567-89ab-4def-8123-456789abcdef at SERVER
     hint: it was finished, given up or has expired; `towline ls` shows what is there
     ");
-    insta::assert_snapshot!(wrong(&["get", "nothing.mp4", "--server", &server], "right"), @"error: there is no file nothing.mp4");
+    insta::assert_snapshot!(wrong(&["get", "nothing.mp4", "--server", &server], "right"), @r"
+    error: there is no file nothing.mp4 at SERVER
+    hint: another place is named by --server URL, s3://BUCKET/KEY or a whole URL
+    ");
     insta::assert_snapshot!(wrong(&["verify", "a.mp4", &server], "right"), @r"
     error: there is no a.mp4 at SERVER
     hint: `towline put` uploads it
@@ -173,7 +176,7 @@ fn s3_without_credentials_is_told_so() {
     let ended = desk.run(&["put", "a.mp4", "s3://bucket/", "--endpoint", "http://127.0.0.1:1"]);
     assert_eq!(ended.code, Some(1));
     insta::assert_snapshot!(ended.err, @r"
-    error: unavailable fault while fetching credentials for S3: no source of AWS's chain has any: set an access key, or a role
+    error: there are no credentials for S3: no source of AWS's chain has any: set an access key, or a role
     hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in with `aws sso login`
     ");
 }

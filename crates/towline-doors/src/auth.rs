@@ -51,7 +51,7 @@ impl Authenticator {
             let is_same = bool::from(token.sha256.ct_eq(&shown));
             if is_same { Some(token) } else { found }
         });
-        found.map(|token| token.principal.clone()).ok_or(Refused::Unauthenticated)
+        found.map(|token| token.principal.clone()).ok_or(Refused::UnknownToken)
     }
 }
 

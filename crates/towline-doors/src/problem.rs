@@ -68,7 +68,7 @@ pub(crate) fn dressed<T: Serialize>(refused: &Refused, body: &T, media_type: &'s
     if let Some(wait) = retry_after(refused) {
         headers.insert(RETRY_AFTER, wait.as_secs().max(1).into());
     }
-    if let Refused::Unauthenticated = refused {
+    if let Refused::Unauthenticated | Refused::UnknownToken = refused {
         let challenge = HeaderValue::from_static("Bearer realm=\"towline\"");
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
@@ -88,7 +88,9 @@ pub(crate) fn kind(refused: &Refused) -> Kind {
         }
         Refused::Engine(Error::Failed(fault)) => of_fault(fault),
         Refused::BadId { .. } => ("upload-not-found", StatusCode::NOT_FOUND, "No such upload"),
-        Refused::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "A valid token is needed"),
+        Refused::Unauthenticated | Refused::UnknownToken => {
+            ("unauthenticated", StatusCode::UNAUTHORIZED, "A valid token is needed")
+        }
         Refused::NoRoute => ("no-route", StatusCode::NOT_FOUND, "Nothing is here"),
         Refused::WrongMethod => {
             ("wrong-method", StatusCode::METHOD_NOT_ALLOWED, "The method is not known here")
@@ -205,6 +207,7 @@ mod tests {
             fault(FaultKind::Internal),
             Refused::BadId { text },
             Refused::Unauthenticated,
+            Refused::UnknownToken,
             Refused::NoRoute,
             Refused::WrongMethod,
             Refused::TargetTooLong { allowed_bytes: 1 },

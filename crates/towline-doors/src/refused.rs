@@ -18,6 +18,8 @@ pub enum Refused {
     BadId { text: String },
     #[error("A token is needed: send it as 'Authorization: Bearer …'")]
     Unauthenticated,
+    #[error("This token is not known here: it may have been replaced, or belong to another server")]
+    UnknownToken,
     #[error("There is nothing here: see /api/docs for what there is")]
     NoRoute,
     #[error("This method is not known here: see the header Allow")]

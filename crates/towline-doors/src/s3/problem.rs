@@ -269,7 +269,7 @@ impl From<Refused> for Denied {
             Refused::BodyLate => Self::new(TIMEOUT, said),
             Refused::BodyCut => Self::new(INCOMPLETE_BODY, said),
             Refused::BodyTooLarge { .. } => Self::new(TOO_LONG, said),
-            Refused::Unauthenticated => Self::new(ACCESS_DENIED, "Access Denied"),
+            Refused::Unauthenticated | Refused::UnknownToken => Self::new(ACCESS_DENIED, "Access Denied"),
             Refused::WrongMethod => Self::new(METHOD_NOT_ALLOWED, said),
             Refused::NoRoute
             | Refused::TargetTooLong { .. }

@@ -151,7 +151,7 @@ fn a_wrong_token_and_an_unknown_upload_are_told_with_what_to_do() {
     hint: give a token that the server knows, by TOWLINE_TOKEN or --token
     ");
     insta::assert_snapshot!(wrong(&["put", "a.mp4", &server], "wrong"), @r"
-    error: A token is needed: send it as 'Authorization: Bearer …'
+    error: This token is not known here: it may have been replaced, or belong to another server
     hint: give a token that the server knows, by TOWLINE_TOKEN or --token
     ");
     let id = "01234567-89ab-4def-8123-456789abcdef";

@@ -25,7 +25,7 @@ use crate::credentials::Purse;
 use crate::problem::Problem;
 use crate::settings::{BucketSettings, Patience};
 use crate::tag::bare;
-use crate::wire::{Body, Line, Wire, whole};
+use crate::wire::{Body, Certificates, Line, Wire, whole};
 use crate::xml;
 
 mod flow;
@@ -214,7 +214,7 @@ impl Client {
     pub fn new(settings: &BucketSettings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         let address = Address::new(settings)?;
         let wire = wire(settings, &address)?;
-        let purse = Purse::new(settings, wire.clone());
+        let purse = Purse::new(settings);
         // With all of those that carry bodies under way there is room for what is answered quickly.
         let requests =
             Semaphore::new(settings.bodies_max.saturating_add(REQUESTS_BESIDE).min(Semaphore::MAX_PERMITS));
@@ -382,10 +382,11 @@ fn jitter(pause: Duration, tries: u32) -> Duration {
 }
 
 fn wire(settings: &BucketSettings, address: &Address) -> Result<Wire, Fault> {
+    let is_plain = address.origin.as_str().starts_with("http://");
     crate::wire::connect(Line {
         connect: settings.patience.connect,
         idle_max: settings.bodies_max.max(8),
-        is_plain: address.origin.as_str().starts_with("http://"),
+        certificates: if is_plain { Certificates::None } else { Certificates::Needed },
     })
 }
 

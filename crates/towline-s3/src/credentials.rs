@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use towline_sigv4::{Credentials, Secret, Signer};
 
 use crate::client::ask;
 use crate::settings::BucketSettings;
-use crate::wire::Wire;
+use crate::wire::{Certificates, Line, Wire, connect};
 
 /// Lent credentials are renewed when they hold for less than this: longer than any request takes.
 const RENEW: Duration = Duration::from_mins(5);
@@ -72,7 +72,7 @@ impl Current {
 }
 
 impl Purse {
-    pub(crate) fn new(settings: &BucketSettings, wire: Wire) -> Self {
+    pub(crate) fn new(settings: &BucketSettings) -> Self {
         let region = settings.region.clone();
         let source = match &settings.credentials {
             S3Credentials::Fixed(credentials) => {
@@ -83,7 +83,7 @@ impl Purse {
                     .with_env(StaticEnv { home_dir: home.clone(), envs: variables.clone() })
                     .with_file_read(Files)
                     .with_command_execute(Commands)
-                    .with_http_send(Sender(wire));
+                    .with_http_send(Sender::default());
                 Source::Chain(Box::new((DefaultCredentialProvider::new(), context)))
             }
         };
@@ -171,7 +171,20 @@ impl CommandExecute for Commands {
     }
 }
 
-struct Sender(Wire);
+/// Most credentials are at hand: connections for the others are made when somebody asks.
+#[derive(Default)]
+struct Sender(OnceLock<Wire>);
+
+impl Sender {
+    fn wire(&self) -> Result<&Wire, Fault> {
+        if let Some(wire) = self.0.get() {
+            return Ok(wire);
+        }
+        let line = Line { connect: SOURCE_WAIT, idle_max: 1, certificates: Certificates::Found };
+        let wire = connect(line)?;
+        Ok(self.0.get_or_init(|| wire))
+    }
+}
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,7 +195,8 @@ impl fmt::Debug for Sender {
 impl HttpSend for Sender {
     async fn http_send(&self, request: http::Request<Bytes>) -> reqsign_core::Result<http::Response<Bytes>> {
         let failed = || Error::unexpected("asking a server for credentials").set_retryable(true);
-        let asked = timeout(SOURCE_WAIT, Box::pin(ask(&self.0, request))).await;
+        let wire = self.wire().map_err(|error| failed().with_source(error))?;
+        let asked = timeout(SOURCE_WAIT, Box::pin(ask(wire, request))).await;
         asked.map_err(|error| failed().with_source(error))?.map_err(|error| failed().with_context(error))
     }
 }

@@ -25,8 +25,18 @@ pub struct Line {
     pub connect: Duration,
     /// How many connections that nobody uses are kept for each server.
     pub idle_max: usize,
-    /// Whether a machine without certificates will do: only for servers without TLS.
-    pub is_plain: bool,
+    pub certificates: Certificates,
+}
+
+/// The issuers that are trusted. Reading the system's costs a process a few megabytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// Nothing goes without them.
+    Needed,
+    /// Those that there are: a machine without any can still speak to servers without TLS.
+    Found,
+    /// All servers are without TLS.
+    None,
 }
 
 pub fn connect(line: Line) -> Result<Wire, Fault> {
@@ -34,20 +44,19 @@ pub fn connect(line: Line) -> Result<Wire, Fault> {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(line.connect));
-    let tls = match HttpsConnectorBuilder::new().with_native_roots() {
-        Ok(tls) => tls,
-        Err(_) if line.is_plain => {
-            let none = rustls::RootCertStore::empty();
-            let config = rustls::ClientConfig::builder().with_root_certificates(none).with_no_client_auth();
-            HttpsConnectorBuilder::new().with_tls_config(config)
+    let without = || {
+        let none = rustls::RootCertStore::empty();
+        let config = rustls::ClientConfig::builder().with_root_certificates(none).with_no_client_auth();
+        HttpsConnectorBuilder::new().with_tls_config(config)
+    };
+    let tls = match line.certificates {
+        Certificates::None => without(),
+        Certificates::Found => {
+            HttpsConnectorBuilder::new().with_native_roots().unwrap_or_else(|_| without())
         }
-        Err(error) => {
-            return Err(Fault::new(
-                FaultKind::Internal,
-                "reading the system's certificates (ca-certificates)",
-                error,
-            ));
-        }
+        Certificates::Needed => HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
+            Fault::new(FaultKind::Internal, "reading the system's certificates (ca-certificates)", error)
+        })?,
     };
     let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
     Ok(Pool::builder(TokioExecutor::new())

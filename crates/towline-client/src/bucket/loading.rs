@@ -14,7 +14,7 @@ use crate::remote::Frames;
 use crate::trouble::Trouble;
 
 /// How much of parts is in memory while the line takes them quickly.
-const ROOM_BYTES: usize = 8 * 1024 * 1024;
+const ROOM_BYTES: usize = 7 * 1024 * 1024;
 /// On a slow line more parts have to be under way than there is room for: it is waited for so long.
 const WAIT: Duration = Duration::from_millis(100);
 

@@ -33,9 +33,9 @@ pub struct Patience {
     pub reply: Duration,
     /// The same where the other end makes a file visible, which may read all of it.
     pub finish: Duration,
-    /// How often a request that may be repeated is tried.
+    /// How often a request that may be repeated is tried; less often while no server has answered yet.
     pub tries: u32,
-    /// How long after its first try it is begun again.
+    /// How long after its first failure it is begun again.
     pub repeating: Duration,
 }
 
@@ -46,7 +46,7 @@ impl Default for Patience {
             silence: Duration::from_mins(1),
             reply: Duration::from_mins(1),
             finish: Duration::from_mins(5),
-            tries: 5,
+            tries: 15,
             repeating: Duration::from_mins(2),
         }
     }
@@ -91,7 +91,9 @@ impl From<Unanswered> for Trouble {
 
 impl Line {
     pub(super) fn open(is_tls: bool, patience: Patience) -> Result<Self, Trouble> {
-        let line = wire::Line { connect: patience.connect, idle_max: IDLE_MAX, is_plain: !is_tls };
+        // A server without TLS may send parts to a store that has it.
+        let certificates = if is_tls { wire::Certificates::Needed } else { wire::Certificates::Found };
+        let line = wire::Line { connect: patience.connect, idle_max: IDLE_MAX, certificates };
         let wire = wire::connect(line).map_err(|fault| {
             Trouble::refused(chain(&fault)).hint("install the system's certificates (ca-certificates)")
         })?;

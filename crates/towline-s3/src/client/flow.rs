@@ -22,6 +22,10 @@ use crate::problem::Problem;
 const PIECE_BYTES: usize = 64 * 1024;
 /// Not every server answers whether it wants a body. Then it is sent.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+/// What the system may still hold of a body that is out.
+const HELD_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The slowest line that is waited for while it empties that.
+const HELD_BYTES_PER_S: u64 = 32 * 1024;
 
 /// A body as it comes: exactly so many bytes.
 pub struct Flow {
@@ -41,11 +45,10 @@ impl fmt::Debug for Flow {
 
 impl Client {
     /// Asks once. It may take for ever, as long as the body moves: neither a frame that is not taken nor an answer that does
-    /// not come is waited for longer than the patience for replies. What lies in the buffers between takes its time as well,
-    /// and no more than what went before it.
+    /// not come is waited for longer than the patience for replies, and than what lies in the buffers between takes.
     pub async fn pass(&self, call: Call, flow: Flow) -> Result<Reply, Problem> {
         let Flow { payload, size_bytes, stream, asks_first } = flow;
-        let moves = Arc::new(Moves::new());
+        let moves = Arc::new(Moves::new(size_bytes));
         let cut = Cut(Arc::clone(&moves));
         let gate = asks_first.then(|| moves.gate());
         let mut request = self.signed(&call, (payload, size_bytes), body(stream, gate, &moves)).await?;
@@ -75,13 +78,16 @@ fn ask_first(request: &mut Request<Body>, moves: &Arc<Moves>) {
 
 /// When something moved.
 #[derive(Debug)]
-struct Moves(Mutex<At>);
+struct Moves {
+    at: Mutex<At>,
+    /// How long the line may still carry what is out.
+    held: Duration,
+}
 
 #[derive(Debug)]
 struct At {
-    begun: Instant,
     last: Instant,
-    has_ended: bool,
+    left_bytes: u64,
     is_cut: bool,
     /// Waits for the server to want the body.
     asked: Option<oneshot::Sender<()>>,
@@ -99,13 +105,14 @@ impl Drop for Cut {
 }
 
 impl Moves {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self(Mutex::new(At { begun: now, last: now, has_ended: false, is_cut: false, asked: None }))
+    fn new(size_bytes: u64) -> Self {
+        let at = At { last: Instant::now(), left_bytes: size_bytes, is_cut: false, asked: None };
+        let held = Duration::from_secs(size_bytes.min(HELD_BYTES_MAX) / HELD_BYTES_PER_S);
+        Self { at: Mutex::new(at), held }
     }
 
     fn lock(&self) -> MutexGuard<'_, At> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gate(&self) -> oneshot::Receiver<()> {
@@ -114,10 +121,10 @@ impl Moves {
         gate
     }
 
-    fn note(&self, has_ended: bool) -> io::Result<()> {
+    fn note(&self, taken_bytes: usize) -> io::Result<()> {
         let mut at = self.lock();
         at.last = Instant::now();
-        at.has_ended |= has_ended;
+        at.left_bytes = at.left_bytes.saturating_sub(taken_bytes as u64);
         if at.is_cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
@@ -125,7 +132,7 @@ impl Moves {
         loop {
             let until = {
                 let at = self.lock();
-                at.last + if at.has_ended { wait.max(at.last - at.begun) } else { wait }
+                at.last + if at.left_bytes == 0 { wait + self.held } else { wait }
             };
             if Instant::now() >= until {
                 return;
@@ -161,13 +168,13 @@ impl Flowing {
         }
         while self.rest.is_empty() {
             let Some(frame) = self.stream.next().await else {
-                self.moves.note(true)?;
+                self.moves.note(0)?;
                 return Ok(None);
             };
             self.rest = frame?;
         }
-        self.moves.note(false)?;
         let taken = self.rest.len().min(PIECE_BYTES);
+        self.moves.note(taken)?;
         Ok(Some((self.rest.split_to(taken), self)))
     }
 }
@@ -180,7 +187,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_may_be_slow_and_must_not_stand_still() {
-        let moves = Arc::new(Moves::new());
+        let moves = Arc::new(Moves::new(4));
         let begun = Instant::now();
         let slow = stream::iter(0..4).then(|number| async move {
             tokio::time::sleep(Duration::from_secs(if number < 3 { 50 } else { 1000 })).await;
@@ -195,24 +202,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_may_take_as_long_as_the_body_did() {
-        for (body_s, expected_s) in [(0, 60), (100, 200)] {
-            let moves = Arc::new(Moves::new());
-            let begun = Instant::now();
-            let frames = stream::iter(0..10).then(move |_| async move {
-                tokio::time::sleep(Duration::from_secs(body_s / 10)).await;
-                Ok(Bytes::from_static(b"x"))
+    async fn an_answer_may_take_what_the_line_still_carries_and_no_longer_for_a_slow_body() {
+        for (size_bytes, piece_s, answer_s) in
+            [(0, 0, 60), (1024 * 1024, 50, 60 + 32), (64 << 20, 0, 60 + 128)]
+        {
+            let moves = Arc::new(Moves::new(size_bytes));
+            let frames = stream::iter(0..u64::from(size_bytes > 0) * 4).then(move |_| async move {
+                tokio::time::sleep(Duration::from_secs(piece_s)).await;
+                Ok(vec![7; usize::try_from(size_bytes / 4).unwrap()].into())
             });
             body(frames.boxed(), None, &moves).collect().await.unwrap();
+            let out_at = Instant::now();
             moves.stall(WAIT).await;
-            assert_eq!(begun.elapsed(), Duration::from_secs(expected_s));
+            assert_eq!(out_at.elapsed(), Duration::from_secs(answer_s));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_waits_until_it_is_wanted_and_ends_when_it_is_not() {
         let frames = || stream::iter([Ok(Bytes::from_static(b"ab"))]).boxed();
-        let moves = Arc::new(Moves::new());
+        let moves = Arc::new(Moves::new(2));
         let begun = Instant::now();
         let waiting = body(frames(), Some(moves.gate()), &moves).collect();
         assert_eq!(waiting.await.unwrap().to_bytes(), "ab", "nobody says anything");

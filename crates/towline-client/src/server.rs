@@ -28,7 +28,7 @@ use address::in_query;
 use direct::Desk;
 use problem::Problem;
 use talk::{Ask, Talk};
-use wire::{Begun, Completed, Health, Heard, Init, Looked, Sessions, Size, Status};
+use wire::{Begun, Completed, Completing, Health, Heard, Init, Looked, Sessions, Size, Status};
 
 pub use line::Patience;
 pub use link::Link;
@@ -61,7 +61,7 @@ impl Server {
     }
 
     async fn ask_status(&self, ticket: &Ticket) -> Result<Option<Looked>, Trouble> {
-        match self.talk.json::<Looked>(&Ask::get(path(ticket, "/status"))).await? {
+        match self.talk.json::<Looked>(&Ask::get(path(ticket, "/status")).insist()).await? {
             Ok(looked) => Ok(Some(looked)),
             Err(problem) if problem.is("upload-not-found") => Ok(None),
             Err(problem) => Err(self.explain(problem).await),
@@ -73,7 +73,7 @@ impl Server {
         let mut after = Some(0);
         while let Some(last) = after {
             let path = path(&upload.ticket, &format!("/parts?after={last}&limit={PAGE}"));
-            let page: wire::Parts = told(self.talk.json(&Ask::get(path)).await?)?;
+            let page: wire::Parts = told(self.talk.json(&Ask::get(path).insist()).await?)?;
             let proof = upload.proof;
             upload.landed.extend(page.parts.into_iter().map(|part| part.landed(proof)));
             after = page.next.filter(|next| *next > last);
@@ -181,15 +181,16 @@ impl Remote for Server {
     }
 
     async fn declare(&self, upload: &Upload, total_bytes: u64) -> Result<(), Trouble> {
-        let ask = Ask::post(path(&upload.ticket, "/size"), &Size { file_size: total_bytes });
+        let ask = Ask::post(path(&upload.ticket, "/size"), &Size { file_size: total_bytes }).insist();
         let _: Heard = told(self.talk.json(&ask).await?)?;
         Ok(())
     }
 
-    /// The server has the list of the parts itself.
-    async fn finish(&self, upload: &Upload, _: &[Landed], _: Whole) -> Result<Receipt, Trouble> {
-        let ask =
-            Ask::new(Method::POST, path(&upload.ticket, "/complete")).wait(self.talk.line.patience.finish);
+    /// The server has the list of the parts itself, and compares what they make before anybody sees it.
+    async fn finish(&self, upload: &Upload, _: &[Landed], whole: Whole) -> Result<Receipt, Trouble> {
+        let ask = Ask::post(path(&upload.ticket, "/complete"), &Completing::from(whole))
+            .wait(self.talk.line.patience.finish)
+            .insist();
         let completed: Completed = told(self.talk.json(&ask).await?)?;
         self.desk.forget(&upload.ticket.id).await;
         Ok(completed.receipt.into())

@@ -108,8 +108,10 @@ async fn ask(
     let asked_at = Instant::now();
     let wanted = Wanted { from: number, to: last(upload, number) };
     let path = format!("/upload/{}/urls", super::address::in_query(&upload.ticket.id));
-    let answer: wire::Urls =
-        talk.json(&Ask::post(path, &wanted)).await?.map_err(|problem| problem.trouble_under_way())?;
+    let answer: wire::Urls = talk
+        .json(&Ask::post(path, &wanted).insist())
+        .await?
+        .map_err(|problem| problem.trouble_under_way())?;
     if answer.mode == Mode::Direct {
         kept.extend(answer.urls.into_iter().map(|one| (one.part_number, Signed { url: one.url, asked_at })));
     }

@@ -129,10 +129,10 @@ impl Problem {
         }
         let what = self.detail.clone();
         match self.code.as_deref() {
-            // What is missing has to be looked for: the same request would be answered alike.
+            // What is missing, or is another, has to be looked for: the same request would be answered alike.
             Some(
-                "missing-parts" | "missing-bytes" | "upload-not-found" | "not-open" | "file-not-found"
-                | "precondition" | "range",
+                "missing-parts" | "missing-bytes" | "whole-digest" | "upload-not-found" | "not-open"
+                | "file-not-found" | "precondition" | "range",
             ) => Trouble::gone(what),
             Some(_) | None => Trouble::Refused { what, hint: self.hint().map(str::to_owned) },
         }
@@ -230,7 +230,7 @@ mod tests {
             (409, Some("total-conflict"), "refused"),
             (413, Some("too-large"), "refused"),
             (507, Some("store-full"), "refused"),
-            (400, Some("whole-digest"), "refused"),
+            (400, Some("whole-digest"), "gone"),
             (404, Some("no-route"), "refused"),
             (404, None, "refused"),
             (301, None, "refused"),

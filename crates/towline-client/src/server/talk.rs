@@ -1,6 +1,7 @@
 //! Requests to one server: with its token, and repeated while that may help.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,9 +21,9 @@ const AGENT: &str = concat!("towline/", env!("CARGO_PKG_VERSION"));
 const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest wait before the second try, and before any.
 const WAIT_FIRST: Duration = Duration::from_millis(200);
-const WAIT_MAX: Duration = Duration::from_secs(10);
-/// How much longer each wait may be than the one before it.
-const WAIT_GROWTH: u32 = 4;
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// Who was never reached may not be there at all: that is told after so few tries.
+const FIRST_TRIES_MAX: u32 = 5;
 
 /// What a request was answered with, if it was answered at all: what was asked for, or a no.
 pub(super) type Answered<T> = Result<Result<T, Problem>, Trouble>;
@@ -31,6 +32,8 @@ pub(super) struct Talk {
     pub(super) address: Address,
     token: Option<HeaderValue>,
     pub(super) line: Line,
+    /// A Towline server has answered there: what is no answer of one will pass.
+    is_known: AtomicBool,
 }
 
 impl fmt::Debug for Talk {
@@ -48,11 +51,13 @@ pub(super) struct Ask {
     body: Option<Bytes>,
     headers: Vec<(&'static str, String)>,
     wait: Option<Duration>,
+    is_insisted: bool,
 }
 
 impl Ask {
     pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), body: None, headers: Vec::new(), wait: None }
+        let (body, headers, wait) = (None, Vec::new(), None);
+        Self { method, path: path.into(), body, headers, wait, is_insisted: false }
     }
 
     pub(super) fn get(path: impl Into<String>) -> Self {
@@ -73,6 +78,11 @@ impl Ask {
     pub(super) fn wait(self, wait: Duration) -> Self {
         Self { wait: Some(wait), ..self }
     }
+
+    /// Speaks of an upload that the server knew once: a server that is not there now will be back.
+    pub(super) fn insist(self) -> Self {
+        Self { is_insisted: true, ..self }
+    }
 }
 
 impl Talk {
@@ -90,7 +100,7 @@ impl Talk {
                 .hint("is TOWLINE_TOKEN what it should be?")
         })?;
         let line = Line::open(address.is_tls(), patience)?;
-        Ok(Self { address, token, line })
+        Ok(Self { address, token, line, is_known: AtomicBool::new(false) })
     }
 
     /// The head of a request to a path of the server.
@@ -106,17 +116,41 @@ impl Talk {
         Ok(request)
     }
 
-    /// Asks for JSON, again and again while that may help.
+    /// Asks for JSON, again and again while that may help. Where a Towline server has answered before, something else that
+    /// answers for it, as a proxy does while a server is exchanged, may be gone soon.
     pub(super) async fn json<T: DeserializeOwned + Send>(&self, ask: &Ask) -> Answered<T> {
-        let mut again = Again::new(&self.line.patience);
+        let mut again = self.again(ask);
         loop {
             let trouble = match self.json_once(ask).await {
                 Ok(Err(problem)) if problem.may_pass() => problem.trouble(),
+                Ok(Err(problem)) if problem.is_foreign() && self.is_known() => {
+                    if again.after(problem.trouble_under_way()).await.is_err() {
+                        return Ok(Err(problem));
+                    }
+                    continue;
+                }
                 Err(trouble) => trouble,
-                answered @ Ok(_) => return answered,
+                answered @ Ok(_) => return self.heard(answered),
             };
             again.after(trouble).await?;
         }
+    }
+
+    fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
+    }
+
+    /// Remembers who has answered.
+    fn heard<T>(&self, answered: Answered<T>) -> Answered<T> {
+        if let Ok(Ok(_) | Err(Problem { code: Some(_), .. })) = &answered {
+            self.is_known.store(true, Ordering::Relaxed);
+        }
+        answered
+    }
+
+    fn again(&self, ask: &Ask) -> Again {
+        let patience = &self.line.patience;
+        if ask.is_insisted || self.is_known() { Again::new(patience) } else { Again::short(patience) }
     }
 
     async fn json_once<T: DeserializeOwned>(&self, ask: &Ask) -> Answered<T> {
@@ -131,12 +165,12 @@ impl Talk {
 
     /// Asks for a head, again and again while that may help.
     pub(super) async fn answer(&self, ask: &Ask) -> Answered<Answer> {
-        let mut again = Again::new(&self.line.patience);
+        let mut again = self.again(ask);
         loop {
             let trouble = match self.once(ask).await {
                 Ok(Err(problem)) if problem.may_pass() => problem.trouble(),
                 Err(trouble) => trouble,
-                answered @ Ok(_) => return answered,
+                answered @ Ok(_) => return self.heard(answered),
             };
             again.after(trouble).await?;
         }
@@ -169,14 +203,29 @@ impl Talk {
 #[derive(Debug)]
 pub(super) struct Again {
     left: u32,
-    until: Instant,
+    repeating: Duration,
+    /// Known with the first failure: an answer that takes long uses nothing up.
+    until: Option<Instant>,
     window: Duration,
+    growth: u32,
 }
 
 impl Again {
+    /// As patient as with parts.
     pub(super) fn new(patience: &Patience) -> Self {
-        let until = Instant::now() + patience.repeating;
-        Self { left: patience.tries.saturating_sub(1), until, window: WAIT_FIRST }
+        Self {
+            left: patience.tries.saturating_sub(1),
+            repeating: patience.repeating,
+            until: None,
+            window: WAIT_FIRST,
+            growth: 2,
+        }
+    }
+
+    /// For what may be a wrong URL: a few seconds.
+    pub(super) fn short(patience: &Patience) -> Self {
+        let tries = patience.tries.min(FIRST_TRIES_MAX);
+        Self { growth: 4, ..Self::new(&Patience { tries, ..*patience }) }
     }
 
     /// Waits for the next try; gives the trouble back when it does not pass, or when it was the last try.
@@ -185,11 +234,13 @@ impl Again {
             return Err(trouble);
         };
         let wait = self.window.mul_f64(fastrand::f64()).max(retry_after.unwrap_or_default());
-        if self.left == 0 || Instant::now() + wait > self.until {
+        let now = Instant::now();
+        let until = *self.until.get_or_insert(now + self.repeating);
+        if self.left == 0 || now + wait > until {
             return Err(trouble);
         }
         self.left -= 1;
-        self.window = (self.window * WAIT_GROWTH).min(WAIT_MAX);
+        self.window = (self.window * self.growth).min(WAIT_MAX);
         sleep(wait).await;
         Ok(())
     }
@@ -207,15 +258,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn tries_are_bounded_in_number_and_in_time() {
         let patience = Patience::default();
-        let mut again = Again::new(&patience);
-        let began = Instant::now();
-        let mut tries = 1;
-        while again.after(Trouble::passing("cut")).await.is_ok() {
-            tries += 1;
+        for (mut again, tries_max, elapsed_s_max) in
+            [(Again::short(&patience), 5, 20), (Again::new(&patience), 15, 120)]
+        {
+            let began = Instant::now();
+            let mut tries = 1;
+            while again.after(Trouble::passing("cut")).await.is_ok() {
+                tries += 1;
+            }
+            assert!(tries <= tries_max, "{tries}");
+            assert!(began.elapsed() <= Duration::from_secs(elapsed_s_max));
         }
-        assert_eq!(tries, patience.tries);
-        assert!(began.elapsed() < Duration::from_secs(15));
         let mut again = Again::new(&patience);
+        // What came before the first failure does not count.
+        sleep(Duration::from_mins(5)).await;
         assert!(again.after(crowded(60)).await.is_ok());
         assert!(again.after(crowded(50)).await.is_ok());
         assert_eq!(again.after(crowded(50)).await, Err(crowded(50)));

@@ -7,7 +7,7 @@ use towline_core::digest::{Algorithm, Digest};
 use towline_core::receipt::Voucher;
 
 use super::problem::printable;
-use crate::remote::{self, Landed, Order, Proof, Ticket, Upload};
+use crate::remote::{self, Landed, Order, Proof, Ticket, Upload, Whole};
 use crate::trouble::Trouble;
 
 /// Parts of files whose size nobody knows yet: with the 10,000 parts of S3 enough for 156 GiB.
@@ -172,6 +172,18 @@ impl std::fmt::Debug for Url {
 #[derive(Debug, Serialize)]
 pub(super) struct Size {
     pub(super) file_size: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Completing {
+    crc64nvme: String,
+    file_size: u64,
+}
+
+impl From<Whole> for Completing {
+    fn from(whole: Whole) -> Self {
+        Self { crc64nvme: Digest::of_crc64(whole.crc64).to_hex(), file_size: whole.total_bytes }
+    }
 }
 
 /// An answer of which nothing is read.

@@ -14,8 +14,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 use script::{Answer, Asked, Script, answer, json};
-use towline_client::remote::{Frames, Order, Proof, Remote as _, Shelf as _, Slot, Stored, Ticket, Upload};
-use towline_client::server::{Patience, Server};
+use towline_client::remote::{
+    Frames, Order, Proof, Remote as _, Shelf as _, Slot, Stored, Ticket, Upload, Whole,
+};
+use towline_client::server::{Link, Patience, Server};
 use towline_client::trouble::Trouble;
 
 const FILE: &[u8] = b"123456789";
@@ -235,6 +237,57 @@ async fn a_request_that_may_be_repeated_is_and_one_that_may_not_is_not() {
     let sent = server.send(&upload(Proof::Crc64), SLOT, frames()).await;
     assert!(matches!(sent, Err(Trouble::Passing { .. })), "{sent:?}");
     assert_eq!(front.lines()[4..], ["PUT /upload/u1/part/1"]);
+}
+
+const WHOLE: Whole = Whole { total_bytes: FILE.len() as u64, crc64: 0xae8b_1486_0a79_9888 };
+
+#[tokio::test]
+async fn what_answers_for_a_server_at_the_end_is_asked_again_until_the_server_is_back() {
+    let count = AtomicUsize::new(0);
+    let front = Script::play(move |asked| {
+        match (asked.line.as_str(), count.fetch_add(1, Ordering::SeqCst)) {
+            ("POST /upload/init", _) => json(BEGUN),
+            (_, 1) => Vec::new(),
+            (_, 2) => answer("502 Bad Gateway", "Content-Type: text/html\r\n", "<html>"),
+            (_, 3) => answer("404 Not Found", "Content-Type: text/html\r\n", "<html>"),
+            (_, 4) => answer("200 OK", "Content-Type: text/html\r\n", "<html>"),
+            _ => json(
+                r#"{"receipt":{"key":"a","size_bytes":9,"part_count":1,"crc64nvme":"ae8b14860a799888","vouched_by":"towline","location":"/a"}}"#,
+            ),
+        }
+    });
+    let server = open(&front);
+    let begun = server.begin(&order()).await.unwrap();
+    let receipt = server.finish(&begun, &[], WHOLE).await.unwrap();
+    assert_eq!((receipt.size_bytes, receipt.crc64), (WHOLE.total_bytes, Some(WHOLE.crc64)));
+    let asked = front.asked();
+    assert_eq!(asked.len(), 6);
+    for asked in &asked[1..] {
+        assert_eq!(asked.line, "POST /upload/u1/complete");
+        assert_eq!(asked.body, br#"{"crc64nvme":"ae8b14860a799888","file_size":9}"#);
+    }
+}
+
+#[tokio::test]
+async fn a_whole_that_is_another_is_looked_at_again() {
+    let front = Script::play(|_| {
+        let told = r#"{"type":"/api/errors#whole-digest","status":400,"detail":"Hash mismatch"}"#;
+        answer("400 Bad Request", "Content-Type: application/problem+json\r\n", told)
+    });
+    let finished = open(&front).finish(&upload(Proof::Crc64), &[], WHOLE).await;
+    assert_eq!(finished, Err(Trouble::gone("Hash mismatch")));
+    assert_eq!(front.lines().len(), 1);
+}
+
+#[tokio::test]
+async fn a_range_is_asked_for_once() {
+    let front = Script::play(|_| answer("503 Service Unavailable", "", ""));
+    let read = open(&front).read(&stored(None), 2..5).await.map(|_| ());
+    assert!(matches!(read, Err(Trouble::Passing { .. })), "{read:?}");
+    let link = Link::open(&format!("{}/a", front.url())).unwrap();
+    let read = link.read(&stored(None), 2..5).await.map(|_| ());
+    assert!(matches!(read, Err(Trouble::Passing { .. })), "{read:?}");
+    assert_eq!(front.lines(), ["GET /download/a", "GET /a"]);
 }
 
 #[tokio::test]

@@ -62,10 +62,13 @@ pub(super) fn parse_uri(text: &str) -> Result<Uri, &'static str> {
     }
 }
 
-/// Where a redirect leads, as seen from the URL that was asked for.
+/// Where a redirect leads, as seen from the URL that was asked for; nothing where it cannot be followed, or leads out of
+/// TLS: what was asked for in confidence is not asked for in the open.
 pub(super) fn resolve(from: &Uri, location: &str) -> Option<Uri> {
     if location.contains("://") {
-        return parse_uri(location).ok();
+        let is_weaker =
+            |to: &Uri| from.scheme() == Some(&Scheme::HTTPS) && to.scheme() != Some(&Scheme::HTTPS);
+        return parse_uri(location).ok().filter(|to| !is_weaker(to));
     }
     let path = location.strip_prefix('/')?;
     if path.starts_with('/') {
@@ -126,7 +129,9 @@ mod tests {
     fn a_redirect_is_followed_from_where_it_was_said() {
         let from: Uri = "https://a:1/x/y?z".parse().unwrap();
         for (location, expected) in [
-            ("http://b/c?d=e", Some("http://b/c?d=e")),
+            ("https://b/c?d=e", Some("https://b/c?d=e")),
+            ("http://b/c?d=e", None),
+            ("HTTPS://b/c", Some("https://b/c")),
             ("/c", Some("https://a:1/c")),
             ("//b/c", None),
             ("c", None),
@@ -134,6 +139,10 @@ mod tests {
             ("ftp://b/c", None),
         ] {
             assert_eq!(resolve(&from, location).map(|uri| uri.to_string()).as_deref(), expected);
+        }
+        let plain: Uri = "http://a/x".parse().unwrap();
+        for location in ["http://b/c", "https://b/c"] {
+            assert_eq!(resolve(&plain, location).unwrap().to_string(), location);
         }
         assert_eq!(shown(&from), "https://a:1/x/y");
     }

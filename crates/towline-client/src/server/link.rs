@@ -51,7 +51,7 @@ impl Link {
 
     /// Asks for a range, again and again while that may help.
     async fn ask(&self, range: &Range<u64>, tag: Option<&str>) -> Result<Result<Answer, Problem>, Trouble> {
-        let mut again = Again::new(&self.line.patience);
+        let mut again = Again::short(&self.line.patience);
         loop {
             let trouble = match self.once(range, tag).await {
                 Ok(Err(problem)) if problem.may_pass() => problem.trouble_of_store(),
@@ -77,9 +77,7 @@ impl Link {
                 return Ok(Ok(answer));
             }
             let next = answer.header(LOCATION.as_str()).and_then(|location| resolve(&uri, location));
-            let is_weaker =
-                |next: &Uri| uri.scheme_str() == Some("https") && next.scheme_str() != Some("https");
-            match next.filter(|next| answer.status.is_redirection() && !is_weaker(next)) {
+            match next.filter(|_| answer.status.is_redirection()) {
                 Some(next) => uri = next,
                 None => return Ok(Err(Problem::read(answer).await)),
             }
@@ -125,7 +123,8 @@ impl Shelf for Link {
         if range.is_empty() {
             return Ok(stream::empty().boxed());
         }
-        match Box::pin(self.ask(&range, strong(stored))).await? {
+        // Once: whoever reads goes on where the last try ended.
+        match Box::pin(self.once(&range, strong(stored))).await? {
             Ok(answer) if answer.status.is_success() => pieces(answer, (stored, range)),
             Ok(_) => Err(Trouble::gone("the file was replaced meanwhile")),
             Err(problem) => Err(told_no(&problem)),

@@ -46,13 +46,15 @@ impl Server {
         if let Some(tag) = strong(stored) {
             ask = ask.header(IF_MATCH.as_str(), tag.to_owned());
         }
-        let answer = self.talk.answer(&ask).await?.map_err(|problem| problem.trouble())?;
+        // Once: whoever reads goes on where the last try ended.
+        let answer = self.talk.once(&ask).await?.map_err(|problem| problem.trouble())?;
         if answer.status.is_success() {
             return pieces(answer, (stored, range));
         }
         // The store has a tag of its own for the content, and must not see the token.
         let elsewhere = answer.header(LOCATION.as_str()).and_then(|location| resolve(&answer.uri, location));
-        let uri = elsewhere.ok_or_else(|| Trouble::refused("the server points to no URL"))?;
+        let uri =
+            elsewhere.ok_or_else(|| Trouble::refused("the server points to no URL that may be followed"))?;
         drop(answer);
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = uri;

@@ -86,7 +86,13 @@ impl Server {
         if !problem.is_foreign() {
             return problem.trouble();
         }
-        let said = match self.talk.once(&Ask::get("/health")).await {
+        let ask = Ask::get("/health");
+        let asked = match self.talk.once(&ask).await {
+            // The connection that the last answer came by may be closed by now.
+            Err(_) => self.talk.once(&ask).await,
+            answered @ Ok(_) => answered,
+        };
+        let said = match asked {
             Ok(Ok(answer)) => match answer.whole(PAGE).await.map(|body| serde_json::from_slice(&body)) {
                 Ok(Ok(Health { status })) if status == "healthy" => {
                     "one answers GET /health there, but something between here and it answers for it"

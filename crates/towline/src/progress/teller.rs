@@ -36,8 +36,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     files: Files,
-    /// There is nothing to show any more; what is still said is waited for.
-    is_over: bool,
+    /// When the work ended: there is nothing to show any more, and what is still said is waited for.
+    over_at: Option<Duration>,
     /// Somebody waits until all is said.
     is_awaited: bool,
     is_closed: bool,
@@ -53,7 +53,7 @@ impl Teller {
         let mut bars = Bars::new(style == Style::Bars, named.len());
         let state = State {
             files: Files::new(style, named),
-            is_over: false,
+            over_at: None,
             is_awaited: false,
             is_closed: false,
             steps: 0,
@@ -73,9 +73,9 @@ impl Teller {
         Ok(Self { shared, thread, is_patient: style == Style::Bars })
     }
 
-    /// Since the beginning.
+    /// How long the work has taken by now, without what its reader takes after the end.
     pub(super) fn took(&self) -> Duration {
-        self.shared.begun.elapsed()
+        self.shared.state().over_at.unwrap_or_else(|| self.shared.begun.elapsed())
     }
 
     /// Looks at the files, or changes what is known of them. Nobody writes meanwhile, so that this is short.
@@ -88,7 +88,7 @@ impl Teller {
         let is_over = {
             let mut state = self.shared.state();
             state.files.queue.push(to, text);
-            state.is_over
+            state.over_at.is_some()
         };
         if is_over {
             self.settle();
@@ -97,7 +97,7 @@ impl Teller {
 
     /// Takes the bars away, and waits until all is said.
     pub(super) fn end(&self) {
-        self.shared.state().is_over = true;
+        self.shared.state().over_at.get_or_insert_with(|| self.shared.begun.elapsed());
         self.settle();
     }
 
@@ -159,7 +159,7 @@ impl Shared {
 
     fn look(&self, bars: &Bars) -> Option<Frame> {
         let mut state = self.state();
-        if state.is_over {
+        if state.over_at.is_some() {
             drop(state);
             bars.clear();
             return None;

@@ -63,6 +63,7 @@ async fn a_tail_is_part_of_what_is_compared() {
     append(&house.engine, upload.id, 0, &["012345"]).await.unwrap();
     let refusal = refused(house.engine.finish_expecting(&me(), upload.id, expected(b"0123x5")).await);
     assert_eq!(refusal, told(b"0123x5", b"012345"));
+    assert!(house.store.object("k").is_none());
     house.engine.finish_expecting(&me(), upload.id, expected(b"012345")).await.unwrap();
     assert_eq!(house.store.object("k").unwrap(), "012345");
 }
@@ -90,6 +91,7 @@ async fn what_went_past_us_is_vouched_for_by_the_store() {
     let shorter = Expected { size_bytes: Some(3), crc64: Some(7) };
     let shorter = refused(past.engine.finish_expecting(&me(), upload.id, shorter).await);
     assert_eq!(shorter, Refusal::TotalConflict { declared_bytes: 4, got_bytes: 3 });
+    assert!(past.house.store.object("k").is_none());
     let unknown = Expected { size_bytes: Some(4), crc64: Some(7) };
     past.engine.finish_expecting(&me(), upload.id, unknown).await.unwrap();
     assert_eq!(past.house.store.object("k").unwrap(), "0123");

@@ -9,7 +9,7 @@ use towline_core::digest::Algorithm;
 
 use super::Failure;
 use super::compare::{Kept, is_same, with_crc64};
-use super::run::Run;
+use super::run::{Run, check_count};
 use crate::event::Report;
 use crate::remote::{Landed, Slot, State, Upload};
 use crate::source::{Piece, StreamSource};
@@ -39,6 +39,7 @@ impl Run<'_> {
         let (mut landed, mut total_bytes) = (Kept::new(), 0);
         let mut under_way = FuturesUnordered::new();
         for number in 1_u32.. {
+            check_count(u64::from(number))?;
             while under_way.len() >= at_once {
                 take(&mut landed, under_way.next().await)?;
             }

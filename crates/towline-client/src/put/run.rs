@@ -19,6 +19,8 @@ use crate::remote::{Frames, Landed, Order, Receipt, Slot, State, Ticket, Upload,
 use crate::source::{FileSource, Source};
 use crate::trouble::Trouble;
 
+/// What a disk store takes; S3 takes fewer. More of them would be a list that no memory holds.
+const PARTS_MAX: u64 = 100_000;
 /// How often an upload that went away, or that lacks parts at its end, is looked for again.
 const ROUNDS: u32 = 4;
 
@@ -131,6 +133,7 @@ impl<'a> Run<'a> {
             Found::Open(upload, kept) => (upload, kept),
             Found::Sealed(receipt, whole) => return Ok(self.was_there(receipt, whole)?),
         };
+        check_count(file.size_bytes().div_ceil(upload.part_bytes.max(1)))?;
         self.remember(&upload);
         self.began(&upload);
         let kept_bytes = self.see_kept(kept.values());
@@ -417,4 +420,13 @@ impl<'a> Run<'a> {
             self.put.watch.see(self.number, Event::Note { what: &what });
         }
     }
+}
+
+/// Whoever is asked decides how a file is cut, and may be wrong.
+pub(super) fn check_count(parts: u64) -> Result<(), Trouble> {
+    if parts <= PARTS_MAX {
+        return Ok(());
+    }
+    let what = format!("the other end cuts this file into {parts} parts, and {PARTS_MAX} is the most");
+    Err(Trouble::refused(what).hint("use larger parts: --part-size"))
 }

@@ -51,9 +51,7 @@ pub fn connect(line: Line) -> Result<Wire, Fault> {
     };
     let tls = match line.certificates {
         Certificates::None => without(),
-        Certificates::Found => {
-            HttpsConnectorBuilder::new().with_native_roots().unwrap_or_else(|_| without())
-        }
+        Certificates::Found => HttpsConnectorBuilder::new().with_native_roots().unwrap_or_else(|_| without()),
         Certificates::Needed => HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
             Fault::new(FaultKind::Internal, "reading the system's certificates (ca-certificates)", error)
         })?,

@@ -19,7 +19,7 @@ fn break_off(person: &Person, url: &str) -> String {
     let began = lines.into_iter().find(|line| line["event"] == "began").unwrap();
     let id = began["id"].as_str().unwrap().to_owned();
     let said = refused(ended);
-    assert!(said.contains(&format!("hint: go on with: towline put --resume {id} ")), "{said}");
+    assert!(said.contains(&format!("towline resume {id}")), "{said}");
     id
 }
 

@@ -27,7 +27,7 @@ impl Origin {
         };
         let host = host.strip_suffix(implied).unwrap_or(host);
         let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-        if host.is_empty() || !host.bytes().all(is_host) {
+        if !host.bytes().all(is_host) || !names_machine(host) {
             return Err(BadOrigin);
         }
         Ok(Self { host_at: scheme.len() + 3, text: format!("{scheme}://{host}") })
@@ -41,6 +41,19 @@ impl Origin {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// Whether it is a name or an address, perhaps with a port that there can be. Clients drop one that there cannot be, and ask
+/// at the scheme's own port.
+fn names_machine(host: &str) -> bool {
+    let end = if host.starts_with('[') { host.find(']').map(|at| at + 1) } else { host.find(':') };
+    let (name, port) = host.split_at(end.unwrap_or(host.len()));
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_name = match name.strip_prefix('[') {
+        Some(address) => address.ends_with(']'),
+        None => !name.is_empty() && !name.contains(['[', ']']),
+    };
+    is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 impl fmt::Display for Origin {
@@ -73,6 +86,31 @@ mod tests {
             ["", "s3.example", "ftp://s3.example", "https://", "https://a/b", "https://u@h", "http://a b"]
         {
             assert_eq!(Origin::parse(text), Err(BadOrigin), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_cannot_be_is_refused() {
+        for host in ["a:65535", "[::1]:1", "[::1]"] {
+            assert!(Origin::parse(&format!("http://{host}")).is_ok(), "{host}");
+        }
+        for host in [
+            "a:0",
+            "a:65536",
+            "127.0.0.1:83967",
+            "a:",
+            ":80",
+            "a:abc",
+            "a:1:2",
+            "[::1]:70000",
+            "[::1]:",
+            "[::1]a",
+            "[::1",
+            "a]:1",
+        ] {
+            for scheme in ["http", "https"] {
+                assert_eq!(Origin::parse(&format!("{scheme}://{host}")), Err(BadOrigin), "{host}");
+            }
         }
     }
 }

@@ -57,6 +57,13 @@ pub(super) fn parse_uri(text: &str) -> Result<Uri, &'static str> {
             Err("it has a user in it: a token is given by TOWLINE_TOKEN or --token")
         }
         Some(authority) if authority.host().is_empty() => Err("it names no host"),
+        // It would be dropped without a word, and the scheme's own port would be asked, token included.
+        Some(authority)
+            if authority.as_str() != authority.host()
+                && authority.port_u16().is_none_or(|port| port == 0) =>
+        {
+            Err("its port is none: ports are numbers from 1 to 65535")
+        }
         Some(_) => Ok(uri),
         None => Err("it names no host"),
     }
@@ -122,6 +129,32 @@ mod tests {
             let trouble = Address::parse(text).unwrap_err();
             assert!(matches!(trouble, Trouble::Refused { .. }), "{text}");
             assert!(!format!("{trouble:?}").contains("secret"), "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_cannot_be_is_refused_wherever_a_url_comes_from() {
+        let from: Uri = "http://a/x".parse().unwrap();
+        for host in ["a:65535", "a:1", "[::1]:80", "[::1]"] {
+            assert!(parse_uri(&format!("http://{host}/x")).is_ok(), "{host}");
+        }
+        for host in [
+            "a:0",
+            "a:65536",
+            "127.0.0.1:83967",
+            "a:",
+            "a:abc",
+            "[::1]:70000",
+            "[::1]:",
+            "[::1]a",
+            "a:99999999999999999999",
+        ] {
+            let url = format!("http://{host}/x?y=secret");
+            assert!(parse_uri(&url).is_err(), "{host}");
+            assert_eq!(resolve(&from, &url), None, "{host}");
+            let trouble = Address::parse(&format!("http://{host}")).unwrap_err();
+            assert!(matches!(trouble, Trouble::Refused { .. }), "{trouble:?}");
+            assert!(crate::server::Link::open(&url).is_err(), "{host}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::HeaderValue;
+use axum::http::uri::Authority;
 use towline_doors::OriginPattern;
 
 use super::{Shown, Value, items, shown, text};
@@ -64,7 +65,7 @@ impl Value for BaseUrl {
         let text = text(raw)?;
         let url = text.parse::<axum::http::Uri>().ok().filter(|url| {
             matches!(url.scheme_str(), Some("http" | "https"))
-                && url.host().is_some_and(|host| !host.is_empty())
+                && url.authority().is_some_and(names_machine)
                 && !text.contains(['?', '#'])
         });
         match url {
@@ -76,6 +77,13 @@ impl Value for BaseUrl {
     fn show(&self) -> Shown {
         shown(&self.0)
     }
+}
+
+/// Whether there is a host, and no port that there cannot be: that one would be dropped without a word, for the scheme's own.
+fn names_machine(authority: &Authority) -> bool {
+    let (host, text) = (authority.host(), authority.as_str());
+    let place = text.rsplit('@').next().unwrap_or_default();
+    !host.is_empty() && (place == host || authority.port_u16().is_some_and(|port| port > 0))
 }
 
 impl BaseUrl {
@@ -166,6 +174,12 @@ mod tests {
         assert_eq!(url.show(), shown("https://up.example.com/files"));
         for raw in ["", "up.example.com", "ftp://up", "https://up?x=1", "https://up/#a", "https://"] {
             assert!(BaseUrl::read(&raw.into()).is_err(), "{raw}");
+        }
+        for host in ["up:65535", "[::1]:9000", "[::1]"] {
+            assert!(BaseUrl::parse(&format!("http://{host}")).is_ok(), "{host}");
+        }
+        for host in ["up:0", "up:65536", "127.0.0.1:83967", "up:", "up:abc", "[::1]:70000"] {
+            assert!(BaseUrl::parse(&format!("http://{host}/x")).is_err(), "{host}");
         }
     }
 

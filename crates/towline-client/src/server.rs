@@ -35,6 +35,8 @@ pub use link::Link;
 
 /// How many uploads or parts are asked for at once.
 const PAGE: usize = 1000;
+/// How many parts of one upload are taken: as many as a store on a disk takes.
+const PARTS_MAX: usize = 100_000;
 /// How many pages of uploads are looked through for those below a prefix.
 const PAGES_MAX: usize = 100;
 
@@ -75,8 +77,12 @@ impl Server {
             let path = path(&upload.ticket, &format!("/parts?after={last}&limit={PAGE}"));
             let page: wire::Parts = told(self.talk.json(&Ask::get(path).insist()).await?)?;
             let proof = upload.proof;
+            let goes_on = page.next.is_none_or(|next| next > last && !page.parts.is_empty());
             upload.landed.extend(page.parts.into_iter().map(|part| part.landed(proof)));
-            after = page.next.filter(|next| *next > last);
+            if !goes_on || upload.landed.len() > PARTS_MAX {
+                return Err(Trouble::refused("the server's list of parts does not end"));
+            }
+            after = page.next;
         }
         Ok(upload)
     }

@@ -8,6 +8,8 @@ use crate::xml;
 
 /// S3's largest page.
 pub const PAGE: usize = 1000;
+/// How many pages are read in search of one upload.
+const PAGES_MAX: usize = 1000;
 
 /// Objects whose names begin with `prefix` and come after `after`, in order; no more than a page.
 pub async fn page(client: &Client, prefix: &str, after: &str, limit: usize) -> Result<xml::Objects, Problem> {
@@ -50,7 +52,7 @@ pub async fn uploads(
 /// Whether an upload is open. The list of its parts does not tell: some servers (Swift) still have it afterwards.
 pub async fn is_under_way(client: &Client, (name, s3_id): (&str, &str)) -> Result<bool, Problem> {
     let mut from = (String::new(), String::new());
-    loop {
+    for _ in 0..PAGES_MAX {
         let found = uploads(client, name, &from).await?;
         if found.under_way.iter().any(|upload| upload.key == name && upload.upload_id == s3_id) {
             return Ok(true);
@@ -60,6 +62,7 @@ pub async fn is_under_way(client: &Client, (name, s3_id): (&str, &str)) -> Resul
             None => return Ok(false),
         }
     }
+    Err(Problem::garbled("a list of uploads that does not end"))
 }
 
 /// Where the page after this one begins.

@@ -134,7 +134,10 @@ async fn parts(bucket: &Bucket, ticket: &Ticket) -> Result<Option<Found>, Proble
         found.algorithm = found.algorithm.or(page.checksum_algorithm);
         let has_more = !more.is_empty();
         found.parts.extend(more);
-        if is_last || !has_more || found.parts.len() > layout::PARTS_MAX as usize {
+        if found.parts.len() > layout::PARTS_MAX as usize {
+            return Err(Problem::garbled("a list of parts that does not end"));
+        }
+        if is_last || !has_more {
             found.parts.sort_by_key(|part| part.number);
             return Ok(Some(found));
         }

@@ -47,7 +47,7 @@ impl Server {
             serde_json::from_slice(&body).map_err(|_| Problem::foreign(&host).trouble_under_way())?;
         let computed = passed(&passing)?;
         if sent.crc64nvme.as_deref().and_then(crc64) != Some(computed.crc64) {
-            return Err(damaged(slot.number));
+            return Err(damaged(slot.number, &host));
         }
         Ok(landed(slot, &computed, sent.crc64nvme.unwrap_or_default()))
     }
@@ -87,7 +87,7 @@ impl Server {
         let tag = answer.header(ETAG.as_str()).unwrap_or_default().trim_matches('"').to_owned();
         let known = stored_md5(&answer, &tag);
         if known.is_some() && known != computed_md5(&computed) {
-            return Err(damaged(slot.number));
+            return Err(damaged(slot.number, host(&answer.uri)));
         }
         Ok(landed(slot, &computed, tag))
     }
@@ -130,6 +130,6 @@ fn computed_md5(computed: &Computed) -> Option<[u8; 16]> {
     computed.get(Algorithm::Md5)?.bytes().try_into().ok()
 }
 
-fn damaged(number: u32) -> Trouble {
-    Trouble::passing(format!("part {number} was damaged on the way"))
+fn damaged(number: u32, host: &str) -> Trouble {
+    Trouble::passing(format!("part {number} was damaged on the way to {host}"))
 }

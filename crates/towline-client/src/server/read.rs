@@ -33,6 +33,10 @@ impl Server {
         match self.talk.answer(&ask).await? {
             Ok(_) => Err(Trouble::passing("the file is there now, and was not a moment ago")),
             Err(problem) if problem.is("file-not-found") => Ok(None),
+            // Its hint is for who uploads.
+            Err(problem) if problem.is("bad-key") => {
+                Err(Trouble::refused(problem.detail).hint("no file has such a name: check how it is written"))
+            }
             Err(problem) => Err(problem.trouble()),
         }
     }

@@ -13,7 +13,7 @@ mod words;
 pub(crate) use connect::{Link, Means};
 pub(crate) use kind::guess;
 pub(crate) use names::{Chosen, Item, Naming, choose};
-pub(crate) use origin::{Origin, in_path};
+pub(crate) use origin::Origin;
 pub(crate) use place::{Place, Spot};
 pub(crate) use stop::interrupted;
 pub(crate) use words::{complain, hex64, rate, retries, seconds};

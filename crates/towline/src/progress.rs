@@ -25,12 +25,18 @@ use teller::Teller;
 pub(crate) use tally::Tally;
 
 /// A file of this run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Named {
     /// As people call it here.
     pub(crate) name: String,
     pub(crate) key: String,
     pub(crate) total_bytes: Option<u64>,
+    /// Who is asked for it, in words.
+    pub(crate) at: String,
+    /// Where it can be had once it is up, where that is known before.
+    pub(crate) url: Option<String>,
+    /// It comes from there instead of going there.
+    pub(crate) is_fetched: bool,
 }
 
 /// How it is shown.

@@ -52,7 +52,7 @@ impl Origin {
 }
 
 /// A key in the path of a URL.
-pub(crate) fn in_path(key: &str) -> String {
+pub(super) fn in_path(key: &str) -> String {
     utf8_percent_encode(key, RESERVED).to_string()
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::origin::in_path;
 use crate::config::BaseUrl;
 use crate::exit::Complaint;
 use crate::output::printable;
@@ -66,6 +67,16 @@ impl Spot {
             _ => {
                 Err(Complaint::usage(format!("{shown} is no place that can be reached from here")).hint(WAYS))
             }
+        }
+    }
+}
+
+impl Place {
+    /// Where a file can be had that is stored there; a bucket says that itself.
+    pub(crate) fn download(&self, key: &str) -> Option<String> {
+        match self {
+            Self::Server { server } => Some(format!("{server}/download/{}", in_path(key))),
+            Self::Bucket { .. } => None,
         }
     }
 }

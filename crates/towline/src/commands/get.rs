@@ -41,7 +41,13 @@ pub(super) fn run(asked: cli::Get) -> Result<Exit, Complaint> {
     threaded(async {
         let found = Box::pin(find(&means, origin)).await?;
         let key = &found.key;
-        let named = Named { name: key.clone(), key: key.clone(), total_bytes: None };
+        let named = Named {
+            name: key.clone(),
+            key: key.clone(),
+            at: found.at.clone(),
+            is_fetched: true,
+            ..Named::default()
+        };
         let progress = Arc::new(Progress::new(style, vec![named])?);
         let get =
             Get::new(Arc::clone(&found.shelf), Arc::<Progress>::clone(&progress) as Arc<dyn Watch>, options);

@@ -41,7 +41,14 @@ pub(super) fn run(asked: cli::Verify) -> Result<Exit, Complaint> {
     threaded(async {
         let file = FileSource::open(&path).map_err(|trouble| complain(&trouble))?;
         let link = means.connect(&spot.place)?;
-        let named = Named { name: name.clone(), key: key.clone(), total_bytes: Some(file.size_bytes()) };
+        let named = Named {
+            name: name.clone(),
+            key: key.clone(),
+            total_bytes: Some(file.size_bytes()),
+            at: link.remote.name(),
+            url: None,
+            is_fetched: true,
+        };
         let progress = Arc::new(Progress::new(style, vec![named])?);
         let watch = Arc::<Progress>::clone(&progress) as Arc<dyn Watch>;
         let shelf = Arc::clone(&link.remote);

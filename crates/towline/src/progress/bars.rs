@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Named;
 use super::rate::Rate;
-use super::tally::Tally;
+use super::tally::{Stage, Tally};
 use super::text::{describe, there_bytes, total, total_bytes};
 
 const SHOWN_MAX: usize = 8;
@@ -40,9 +40,11 @@ struct Bar {
 
 impl Frame {
     pub(super) fn of(named: &[Named], tallies: &[Tally], rate: &Rate) -> Self {
-        let under_way = named.iter().zip(tallies).enumerate().filter(|(_, (_, tally))| tally.is_under_way());
+        let is_alone = named.len() <= 1;
+        let is_shown = |tally: &Tally| tally.is_under_way() || is_alone && tally.stage == Stage::Waiting;
+        let under_way = named.iter().zip(tallies).enumerate().filter(|(_, (_, tally))| is_shown(tally));
         let files = under_way.map(|(number, (file, tally))| {
-            let text = describe(tally, named.len() <= 1);
+            let text = describe(file, tally, is_alone);
             let (there_bytes, total_bytes) = (tally.there_bytes(), tally.total_bytes);
             (number, Bar { name: file.shown(), there_bytes, total_bytes, text })
         });
@@ -50,7 +52,7 @@ impl Frame {
             name: "all".to_owned(),
             there_bytes: there_bytes(tallies),
             total_bytes: total_bytes(tallies),
-            text: total(tallies, rate),
+            text: total(named, tallies, rate),
         };
         Self { files: files.collect(), total }
     }

@@ -42,7 +42,8 @@ pub(super) fn told(file: &Named, tally: &Tally, event: &Event<'_>) -> Option<Val
             "retries": report.retries,
             "crc64nvme": hex64(report.crc64),
             "vouched_by": voucher(report.receipt.voucher),
-            "location": report.receipt.location,
+            // A server's own word for it may be a path on its disk.
+            "location": file.url.as_ref().unwrap_or(&report.receipt.location),
         }),
         Event::Fetched(fetched) => json!({
             "event": "done",
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
 
     fn all(events: &[Event<'_>]) -> Vec<String> {
-        let file = Named { name: "a.mp4".into(), key: "k".into(), total_bytes: Some(10) };
+        let file = Named { name: "a.mp4".into(), key: "k".into(), total_bytes: Some(10), ..Named::default() };
         let mut tally = Tally::new(Some(10));
         let mut lines = Vec::new();
         for event in events {

@@ -51,7 +51,7 @@ impl Files {
                 None => {}
             },
             Style::Bars | Style::Lines => {
-                if let Some(remark) = text::remark(&named.name, event, self.style == Style::Lines) {
+                if let Some(remark) = text::remark(named, event, self.style == Style::Lines) {
                     self.queue.offer(Channel::Words, &remark);
                 }
             }

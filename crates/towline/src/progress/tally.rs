@@ -117,6 +117,15 @@ impl Tally {
         self.kept_parts + self.landed_parts
     }
 
+    /// Not only handed to the line, which may hold much of it for a while.
+    pub(super) fn is_whole(&self) -> bool {
+        match self.stage {
+            Stage::Waiting | Stage::Comparing | Stage::Failed => false,
+            Stage::Moving => self.total_parts().is_some_and(|parts| u64::from(self.there_parts()) >= parts),
+            Stage::Finishing | Stage::Done => true,
+        }
+    }
+
     pub(super) fn bytes_per_s(&self) -> Option<u64> {
         self.rate.bytes_per_s()
     }

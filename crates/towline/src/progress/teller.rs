@@ -46,6 +46,8 @@ struct State {
     /// The reader took nothing for too long since then.
     stuck_at: Option<u64>,
     error: Option<anyhow::Error>,
+    /// There was an error: those that follow say nothing new.
+    has_failed: bool,
 }
 
 impl Teller {
@@ -59,6 +61,7 @@ impl Teller {
             steps: 0,
             stuck_at: None,
             error: None,
+            has_failed: false,
         };
         let shared = Arc::new(Shared {
             begun: Instant::now(),
@@ -175,7 +178,10 @@ impl Shared {
         let mut state = self.state();
         state.steps += 1;
         if let Err(error) = written {
-            state.error.get_or_insert(error);
+            if !state.has_failed {
+                state.error = Some(error);
+            }
+            state.has_failed = true;
         }
         self.written.notify_all();
     }

@@ -9,9 +9,9 @@ use crate::client::seconds;
 use crate::output::{bytes, printable};
 
 /// How far one file is.
-pub(super) fn describe(tally: &Tally, is_alone: bool) -> String {
+pub(super) fn describe(file: &Named, tally: &Tally, is_alone: bool) -> String {
     match tally.stage {
-        Stage::Waiting => "waits for its turn".to_owned(),
+        Stage::Waiting => waiting(file, tally),
         Stage::Comparing => format!("{} compared with what is there", bytes(tally.compared_bytes)),
         Stage::Finishing => format!("{} there, being made visible", bytes(tally.there_bytes())),
         Stage::Done => "done".to_owned(),
@@ -20,8 +20,17 @@ pub(super) fn describe(tally: &Tally, is_alone: bool) -> String {
     }
 }
 
+/// Nothing is known of it yet.
+fn waiting(file: &Named, tally: &Tally) -> String {
+    let at = printable(&file.at);
+    let is_stream = file.total_bytes.is_none() && !file.is_fetched;
+    let what = if is_stream { "its input, or for an answer" } else { "an answer" };
+    let why = tally.trouble.as_ref().map_or_else(String::new, |why| format!(", {}", printable(why)));
+    format!("waits for {what} of {at}{why}")
+}
+
 fn moving(tally: &Tally, is_alone: bool) -> String {
-    let mut facts = vec![amount(tally.there_bytes(), tally.total_bytes)];
+    let mut facts = vec![amount(tally.there_bytes(), tally.total_bytes, tally.is_whole())];
     let rate = tally.bytes_per_s().filter(|_| tally.sent_bytes() > 0);
     facts.extend(rate.map(|rate| format!("{}/s", bytes(rate))));
     facts.extend(tally.left().map(|left| format!("{} left", seconds(left))));
@@ -39,11 +48,12 @@ fn moving(tally: &Tally, is_alone: bool) -> String {
 }
 
 /// All files together, when there are several.
-pub(super) fn total(tallies: &[Tally], rate: &Rate) -> String {
+pub(super) fn total(named: &[Named], tallies: &[Tally], rate: &Rate) -> String {
     let done = tallies.iter().filter(|tally| tally.stage == Stage::Done).count();
     let failed = tallies.iter().filter(|tally| tally.stage == Stage::Failed).count() as u64;
     let (there, total) = (there_bytes(tallies), total_bytes(tallies));
-    let mut facts = vec![format!("{done}/{} files", tallies.len()), amount(there, total)];
+    let is_whole = tallies.iter().all(Tally::is_whole);
+    let mut facts = vec![format!("{done}/{} files", tallies.len()), amount(there, total, is_whole)];
     facts.extend(rate.bytes_per_s().map(|rate| format!("{}/s", bytes(rate))));
     let rest = total.map(|total| total.saturating_sub(there)).filter(|rest| *rest > 0);
     let left = rest.and_then(|rest| rate.left(rest));
@@ -51,26 +61,34 @@ pub(super) fn total(tallies: &[Tally], rate: &Rate) -> String {
     let retries = tallies.iter().map(|tally| u64::from(tally.retries)).sum();
     facts.extend(count(retries, "retry", "retries"));
     facts.extend(count(failed, "failed", "failed"));
-    facts.extend(tallies.iter().find(|tally| tally.is_under_way()).and_then(workers));
+    let under_way = tallies.iter().find(|tally| tally.is_under_way());
+    facts.extend(under_way.and_then(workers));
+    let mut waits = named.iter().zip(tallies).filter(|(_, tally)| tally.stage == Stage::Waiting);
+    if under_way.is_none()
+        && let Some((file, tally)) = waits.next()
+    {
+        facts.push(waiting(file, tally));
+    }
     facts.join(", ")
 }
 
 /// One line that says it all, for logs.
 pub(super) fn line(named: &[Named], tallies: &[Tally], rate: &Rate) -> String {
     match (named, tallies) {
-        ([file], [tally]) => format!("{}: {}", file.shown(), describe(tally, true)),
-        _ => total(tallies, rate),
+        ([file], [tally]) => format!("{}: {}", file.shown(), describe(file, tally, true)),
+        _ => total(named, tallies, rate),
     }
 }
 
 /// What is said at once: remarks always, failures of parts only where no bar shows them. How a file ended is data.
-pub(super) fn remark(name: &str, event: &Event<'_>, is_in_lines: bool) -> Option<String> {
-    let name = printable(name);
+pub(super) fn remark(file: &Named, event: &Event<'_>, is_in_lines: bool) -> Option<String> {
+    let name = file.shown();
     match event {
         Event::Note { what } => Some(format!("{name}: {}\n", printable(what))),
         Event::Retrying { number, wait, why, .. } if is_in_lines => {
             let (why, wait) = (printable(why), seconds(*wait));
-            Some(format!("{name}: part {number} is sent again in {wait}: {why}\n"))
+            let what = if file.is_fetched { "fetched" } else { "sent" };
+            Some(format!("{name}: part {number} is {what} again in {wait}: {why}\n"))
         }
         Event::Retrying { .. }
         | Event::Done(_)
@@ -96,11 +114,12 @@ pub(super) fn total_bytes(tallies: &[Tally]) -> Option<u64> {
     tallies.iter().map(|tally| tally.total_bytes).sum()
 }
 
-fn amount(there: u64, total: Option<u64>) -> String {
+fn amount(there: u64, total: Option<u64>, is_whole: bool) -> String {
     match total {
-        // Rounded down: 100 % is said when all is there.
+        // Rounded down, and what the line holds may still be lost: 100 % is said when all is there.
         Some(total) if total > 0 => {
             let percent = u128::from(there) * 100 / u128::from(total);
+            let percent = if is_whole { percent } else { percent.min(99) };
             format!("{percent}% of {}", bytes(total))
         }
         Some(_) | None => bytes(there),
@@ -148,7 +167,14 @@ mod tests {
     }
 
     fn named() -> Named {
-        Named { name: "a\u{1b}.mp4".into(), key: "a".into(), total_bytes: None }
+        let at = "http://up:8000".into();
+        Named {
+            name: "a\u{1b}.mp4".into(),
+            key: "a".into(),
+            total_bytes: Some(10 << 20),
+            at,
+            ..Named::default()
+        }
     }
 
     #[test]
@@ -180,6 +206,39 @@ mod tests {
     fn nobody_knows_how_much_a_stream_still_has() {
         let mut tally = Tally::new(None);
         tally.take(&Event::Sent { bytes: 3 << 20 });
-        assert_eq!(describe(&tally, true), "3.0 MiB");
+        assert_eq!(describe(&named(), &tally, true), "3.0 MiB");
+    }
+
+    #[test]
+    fn all_is_there_when_the_last_part_has_landed() {
+        let mut tally = tally();
+        tally.take(&Event::Sent { bytes: 4 << 20 });
+        let text = describe(&named(), &tally, false);
+        assert!(text.starts_with("99% of 10.0 MiB, ") && text.contains(", 3/10 parts"), "{text}");
+        for number in 4..=10 {
+            tally.take(&Event::Landed { number, size_bytes: 1 << 20 });
+        }
+        let text = describe(&named(), &tally, false);
+        assert!(text.starts_with("100% of 10.0 MiB, "), "{text}");
+    }
+
+    #[test]
+    fn who_does_not_answer_is_named() {
+        let waiting = Tally::new(Some(1));
+        let text = "waits for an answer of http://up:8000";
+        assert_eq!(describe(&named(), &waiting, true), text);
+        let two = line(&[named(), named()], &[waiting.clone(), waiting], &Rate::default());
+        assert_eq!(two, format!("0/2 files, 0% of 2 B, {text}"));
+        let stream = Named { total_bytes: None, ..named() };
+        let text = "waits for its input, or for an answer of http://up:8000";
+        assert_eq!(describe(&stream, &Tally::new(None), true), text);
+    }
+
+    #[test]
+    fn a_download_is_not_sent_again() {
+        let retrying = Event::Retrying { number: 1, tries: 1, wait: Duration::ZERO, why: "cut" };
+        let said = |is_fetched| remark(&Named { is_fetched, ..named() }, &retrying, true).unwrap();
+        assert_eq!(said(true), "a\\u{1b}.mp4: part 1 is fetched again in 0 s: cut\n");
+        assert_eq!(said(false), "a\\u{1b}.mp4: part 1 is sent again in 0 s: cut\n");
     }
 }

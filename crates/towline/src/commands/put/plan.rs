@@ -15,7 +15,8 @@ pub(super) fn show(sending: &Sending, is_json: bool) -> Result<Exit, Complaint> 
     let mut lines = String::new();
     for item in &sending.items {
         let known = known(sending, item);
-        let part_bytes = known.as_ref().and_then(|entry| entry.ticket.part_bytes).or(sending.wishes.part_bytes);
+        let part_bytes =
+            known.as_ref().and_then(|entry| entry.ticket.part_bytes).or(sending.wishes.part_bytes);
         let parts = item.size_bytes.zip(part_bytes).map(|(size, part)| size.div_ceil(part.max(1)).max(1));
         let id = known.as_ref().map(|entry| entry.ticket.id.as_str());
         let line = json!({

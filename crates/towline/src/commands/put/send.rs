@@ -54,6 +54,9 @@ pub(in crate::commands) async fn send(sending: Sending) -> Result<Exit, Complain
         name: item.name(),
         key: item.key.clone(),
         total_bytes: item.size_bytes,
+        at: link.remote.name(),
+        url: link.place.download(&item.key),
+        is_fetched: false,
     });
     let progress = Arc::new(Progress::new(style, named.collect())?);
     let usual = Patience::default();

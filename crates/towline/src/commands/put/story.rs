@@ -10,7 +10,7 @@ use towline_client::put::Failure;
 use towline_client::remote::{Receipt, Ticket};
 use towline_core::receipt::Voucher;
 
-use crate::client::{Item, Place, complain, hex64, in_path, rate, retries, seconds};
+use crate::client::{Item, Place, complain, hex64, rate, retries, seconds};
 use crate::exit::{Complaint, Exit};
 use crate::output::{bytes, printable};
 use crate::progress::{Progress, Tally};
@@ -114,10 +114,7 @@ fn line(name: &str, report: &Report, place: &Place) -> String {
 
 /// Where the file can be had: a server's own word for it may be a path on its disk.
 fn url(place: &Place, receipt: &Receipt) -> String {
-    match place {
-        Place::Server { server } => format!("{}/download/{}", printable(server), in_path(&receipt.key)),
-        Place::Bucket { .. } => printable(&receipt.location),
-    }
+    printable(&place.download(&receipt.key).unwrap_or_else(|| receipt.location.clone()))
 }
 
 fn counted(count: u64, what: &str) -> String {
@@ -193,7 +190,11 @@ fn interruption(progress: &Progress, totals: &Totals, file_count: usize) -> Stri
         writeln!(text, "  {name} is on its way as upload {}", printable(&id))
             .expect("a String takes every write");
     }
-    text.push_str("hint: run the same command again: what has landed is not sent again\n");
+    text.push_str(if file_count == 1 {
+        "hint: run the same command again: what has landed is not sent again\n"
+    } else {
+        "hint: run the same command again: unfinished files go on where they were, finished ones are sent anew\n"
+    });
     text
 }
 

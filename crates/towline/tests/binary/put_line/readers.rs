@@ -85,3 +85,14 @@ fn data_that_cannot_be_written_is_told_and_the_file_is_up() {
     assert!(said.starts_with("warning: cannot write to standard output: No space left on device"), "{said}");
     check_stored(house, &desk);
 }
+
+#[test]
+fn people_are_told_once_that_nothing_can_be_written() {
+    let (house, desk) = house_and_desk();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = desk.command(&["put", "-r", "photos"]).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(said.matches("cannot write to standard output").count(), 1, "{said}");
+    check_stored(house, &desk);
+}

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end anywhere")]
 
+#[path = "server/bucket.rs"]
+mod bucket;
 #[path = "server/script.rs"]
 mod script;
 
@@ -284,15 +286,13 @@ async fn a_whole_that_is_another_is_looked_at_again() {
 async fn a_list_of_parts_that_does_not_end_is_refused() {
     const LOOKED: &str = r#"{"session_id":"u1","status":"in_progress","key":"a","file_size":9,"part_bytes":1,"mode":"relayed","receipt":null}"#;
     // Each page says that there is another one, by what came before it.
-    let next: [(fn(usize) -> usize, usize); 3] =
-        [(|after| after + 1000, 1000), (|_| 1, 1), (|after| after + 1, 0)];
-    for (next, count) in next {
+    for (grows, step, count) in [(1, 1000, 1000), (0, 1, 1), (1, 1, 0)] {
         let front = Script::play(move |asked| {
             let Some((_, after)) = asked.line.split_once("after=") else { return json(LOOKED) };
             let after: usize = after.split('&').next().unwrap().parse().unwrap();
             let part = |number| format!(r#"{{"part_number":{number},"size":1,"crc64nvme":null,"etag":""}}"#);
             let parts: Vec<String> = (after + 1..=after + count).map(part).collect();
-            json(&format!(r#"{{"parts":[{}],"next":{}}}"#, parts.join(","), next(after)))
+            json(&format!(r#"{{"parts":[{}],"next":{}}}"#, parts.join(","), after * grows + step))
         });
         let looked = open(&front).look(&Ticket::new("u1", "a")).await;
         let refused = Trouble::refused("the server's list of parts does not end");

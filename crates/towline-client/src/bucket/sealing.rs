@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
+use tokio::time::sleep;
 use towline_core::receipt::Voucher;
 use towline_s3::multipart::{Multipart, crc64_of, crc64_text};
 use towline_s3::tag::{EMPTY_TAG, bare, whole_tag};
-use towline_s3::{Call, Client, Problem, xml};
+use towline_s3::{Call, Client, Problem, Reply, xml};
 
 use super::complaint::Act;
 use super::{Bucket, proving, reading};
 use crate::remote::{Landed, Proof, Receipt, Upload, Whole};
 use crate::trouble::Trouble;
+
+/// How often a server is asked for what it has just made.
+const LOOKS: u32 = 4;
+const SEND_AGAIN: &str = "this is not the file: send it again, and look at what answers at the endpoint";
 
 /// What the bucket's server says of an object that it has.
 struct Made {
@@ -27,7 +32,7 @@ pub(super) async fn finish(
 ) -> Result<Receipt, Trouble> {
     let key = &upload.ticket.key;
     let made = match Box::pin(complete(bucket, upload, parts, whole)).await {
-        Ok(done) => Made { tag: bare(&done.tag).to_owned(), crc64: done.crc64.as_deref().and_then(crc64_of) },
+        Ok(done) => made(&done, parts.len())?,
         Err(problem) if may_be_done(&problem) => {
             let found = Box::pin(find(bucket, key, parts, whole)).await;
             let trouble = bucket.trouble(&problem, Act::Finish, key);
@@ -55,6 +60,25 @@ pub(super) async fn finish(
         voucher: Voucher::Store,
         location: address.url(&address.name(key)),
     })
+}
+
+/// What the answer tells, where it is about an object of as many parts as were sent; one of no bytes is one of one part.
+fn made(done: &xml::Done, part_count: usize) -> Result<Made, Trouble> {
+    let tag = bare(&done.tag);
+    match parts_in(tag) {
+        Some(count) if count != part_count.max(1) => {
+            Err(Trouble::refused(format!("S3 made an object of {count} parts instead of {part_count}"))
+                .hint(SEND_AGAIN))
+        }
+        Some(_) | None => Ok(Made { tag: tag.to_owned(), crc64: done.crc64.as_deref().and_then(crc64_of) }),
+    }
+}
+
+/// Of how many parts an `ETag` says that its object was made, if it has that form: hexadecimal digits, and the number.
+fn parts_in(tag: &str) -> Option<usize> {
+    let (digest, count) = tag.split_once('-')?;
+    let is_hex = !digest.is_empty() && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    count.parse().ok().filter(|_| is_hex)
 }
 
 async fn complete(
@@ -141,7 +165,11 @@ async fn find(bucket: &Bucket, key: &str, parts: &[Landed], whole: Whole) -> Res
 /// The digest of what was made, where it can be asked for. Another size than that of the file is no success.
 async fn told(bucket: &Bucket, key: &str, tag: &str, whole: Whole) -> Result<Option<u64>, Trouble> {
     // The object is made: who may not read it, or a line that breaks now, changes nothing of that.
-    let Ok(Some(reply)) = Box::pin(reading::asked(bucket, key)).await else { return Ok(None) };
+    let Ok(found) = Box::pin(seen(bucket, key)).await else { return Ok(None) };
+    let reply = found.ok_or_else(|| {
+        Trouble::refused("S3 said that it made the object, and does not have it")
+            .hint("did somebody remove or move it at once? else send the file again: run the same command")
+    })?;
     let is_this = reply.tag().is_ok_and(|found| found == tag);
     match reply.size_bytes() {
         Ok(size_bytes) if is_this && size_bytes != whole.total_bytes => {
@@ -149,5 +177,42 @@ async fn told(bucket: &Bucket, key: &str, tag: &str, whole: Whole) -> Result<Opt
         }
         Ok(_) if is_this => Ok(proving::crc64_in(&reply)),
         Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+/// The object that was just made. S3 has it at once; others may need a moment.
+async fn seen(bucket: &Bucket, key: &str) -> Result<Option<Reply>, Problem> {
+    let mut wait = bucket.settings.patience.pause;
+    for _ in 1..LOOKS {
+        if let Some(reply) = Box::pin(reading::asked(bucket, key)).await? {
+            return Ok(Some(reply));
+        }
+        sleep(wait).await;
+        wait *= 2;
+    }
+    Box::pin(reading::asked(bucket, key)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_of_another_number_of_parts_is_not_what_was_sent() {
+        let done = |tag: &str| xml::Done { tag: tag.to_owned(), crc64: None };
+        for (tag, part_count, is_right) in [
+            ("\"abc-8\"", 8, true),
+            ("\"abc-2\"", 8, false),
+            ("abc-1", 0, true),
+            ("d41d8cd98f00b204e9800998ecf8427e", 0, true),
+            ("d41d8cd98f00b204e9800998ecf8427e", 8, true),
+            // Tags of other forms say nothing.
+            ("550e8400-e29b-41d4-a716-446655440000", 8, true),
+            ("strange-2", 8, true),
+            ("-2", 8, true),
+            ("", 8, true),
+        ] {
+            assert_eq!(made(&done(tag), part_count).is_ok(), is_right, "{tag} {part_count}");
+        }
     }
 }

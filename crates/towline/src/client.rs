@@ -8,6 +8,7 @@ mod origin;
 mod place;
 mod state;
 mod stop;
+mod token;
 mod words;
 
 pub(crate) use connect::{Link, Means};

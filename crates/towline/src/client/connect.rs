@@ -7,15 +7,17 @@ use towline_client::bucket::{Bucket, BucketSettings, PATIENCE, S3Credentials, Su
 use towline_client::journal::Journal;
 use towline_client::remote::{Remote, Shelf, Stored};
 use towline_client::server::{self, Server};
+use towline_client::trouble::Trouble;
 
 use super::aws::Whereabouts;
 use super::origin::as_download;
 use super::place::{Place, Spot};
 use super::state::open_journal;
+use super::token::{Token, complain_at};
 use super::words::complain;
 use crate::cli::{Reach, Way};
 use crate::clock::SystemClock;
-use crate::config::{BaseUrl, Secret, Settings, surroundings};
+use crate::config::{BaseUrl, Settings, surroundings};
 use crate::exit::Complaint;
 
 /// What is known before a place is named.
@@ -23,7 +25,7 @@ use crate::exit::Complaint;
 pub(crate) struct Means {
     /// Of the flag, the environment or the settings file.
     pub(crate) server: Option<BaseUrl>,
-    token: Option<Secret>,
+    token: Token,
     endpoint: Option<String>,
     region: Option<String>,
     surroundings: Surroundings,
@@ -34,11 +36,22 @@ pub(crate) struct Means {
 pub(crate) struct Link {
     pub(crate) remote: Arc<dyn Remote>,
     pub(crate) place: Place,
+    /// Whose the token is, where it is not sent because of that.
+    pub(crate) withheld: Option<String>,
+}
+
+impl Link {
+    /// A trouble with this other end, with what to do about it.
+    pub(crate) fn complain(&self, trouble: &Trouble) -> Complaint {
+        complain_at((&self.place, self.withheld.as_deref()), trouble)
+    }
 }
 
 impl Means {
     pub(crate) fn load(way: Way) -> Result<Self, Complaint> {
-        Self::new(way.settings.load()?.settings, way.reach)
+        let (loaded, owner) = way.settings.load()?;
+        let means = Self::new(loaded.settings, way.reach)?;
+        Ok(Self { token: Token { owner, ..means.token }, ..means })
     }
 
     pub(crate) fn new(settings: Settings, reach: Reach) -> Result<Self, Complaint> {
@@ -47,8 +60,8 @@ impl Means {
             Complaint::usage("--endpoint is no URL").hint("it is such as https://minio.example:9000")
         })?;
         Ok(Self {
+            token: Token { owner: settings.server.clone(), secret: settings.token },
             server: settings.server,
-            token: settings.token,
             endpoint: endpoint.map(|endpoint| endpoint.0),
             region: reach.region,
             surroundings: surroundings(),
@@ -95,12 +108,12 @@ impl Means {
                 Arc::new(bucket.map_err(|trouble| complain(&trouble))?)
             }
         };
-        Ok(Link { remote, place })
+        let withheld = self.token.withheld(&place);
+        Ok(Link { remote, place, withheld })
     }
 
     fn at_server(&self, url: &str) -> Result<Server, Complaint> {
-        let token = self.token.as_ref().map(Secret::expose);
-        Server::open(url, token).map_err(|trouble| complain(&trouble))
+        Server::open(url, self.token.for_server(url)).map_err(|trouble| complain(&trouble))
     }
 
     /// A file of the web, without a token of ours. A server that turns out to be Towline is asked as such: it tells digests.

@@ -2,7 +2,7 @@
 
 use super::threaded;
 use super::uploads::find;
-use crate::client::{Means, complain};
+use crate::client::Means;
 use crate::exit::{Complaint, Exit};
 use crate::output::printable;
 use crate::{cli, output};
@@ -13,7 +13,7 @@ pub(super) fn run(asked: cli::Abort) -> Result<Exit, Complaint> {
     let known = find((&asked.id, asked.to.as_deref()), &means, journal.as_ref())?;
     threaded(async {
         let link = means.connect(&known.place)?;
-        link.remote.abort(&known.ticket).await.map_err(|trouble| complain(&trouble))
+        link.remote.abort(&known.ticket).await.map_err(|trouble| link.complain(&trouble))
     })?;
     if let Some((journal, entry)) = journal.zip(known.entry)
         && let Err(broken) = journal.remove(&entry.errand)

@@ -3,12 +3,13 @@
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use super::threaded;
 use crate::bench::{CASES_MAX, Course, End, Noise, Plan, to_json, to_text};
-use crate::client::{self, Means, complain};
+use crate::client::{self, Means};
 use crate::exit::{Complaint, Exit};
 use crate::output::{bytes, printable};
 use crate::{cli, output};
@@ -63,10 +64,10 @@ async fn measure(asked: cli::Bench, plan: Plan) -> Result<Exit, Complaint> {
     let cli::Bench { destination, chart, json, way, .. } = asked;
     let means = Means::load(way)?;
     let spot = means.spot(destination.as_deref())?;
-    let remote = means.connect(&spot.place)?.remote;
+    let link = means.connect(&spot.place)?;
     let size_bytes = plan.size_bytes;
-    let laid = Box::pin(Course::lay(remote, &spot.key, plan)).await;
-    let mut course = laid.map_err(|trouble| complain(&trouble))?;
+    let laid = Box::pin(Course::lay(Arc::clone(&link.remote), &spot.key, plan)).await;
+    let mut course = laid.map_err(|trouble| link.complain(&trouble))?;
     let noise = Noise::make(&env::temp_dir(), size_bytes)?;
     let end = Box::pin(course.run(&noise, interrupted())).await;
     if !matches!(end, End::Whole) {
@@ -83,7 +84,7 @@ async fn measure(asked: cli::Bench, plan: Plan) -> Result<Exit, Complaint> {
     match end {
         End::Whole => Ok(Exit::Done),
         End::Interrupted => Ok(Exit::Interrupted),
-        End::Failed(trouble) => Err(complain(&trouble)),
+        End::Failed(trouble) => Err(link.complain(&trouble)),
     }
 }
 

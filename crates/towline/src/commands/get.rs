@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use towline_client::event::{FileNumber, Watch};
 use towline_client::get::{Fetched, Get, Options};
-use towline_client::remote::Shelf;
+use towline_client::remote::{Remote, Shelf};
 use towline_client::trouble::Trouble;
 
 use super::threaded;
 use crate::cli;
-use crate::client::{Means, Origin, complain, hex64, interrupted, rate, seconds};
+use crate::client::{Link, Means, Origin, complain, hex64, interrupted, rate, seconds};
 use crate::exit::{Complaint, Exit};
 use crate::output::{bytes, printable};
 use crate::progress::{Named, Progress, Style};
@@ -82,6 +82,8 @@ struct Found {
     key: String,
     /// How the place is called in messages.
     at: String,
+    /// Nothing is a file of the web.
+    link: Option<Link>,
 }
 
 async fn find(means: &Means, origin: Origin) -> Result<Found, Complaint> {
@@ -90,7 +92,7 @@ async fn find(means: &Means, origin: Origin) -> Result<Found, Complaint> {
             let (shelf, key) = Means::file(&url).await?;
             // What follows may be a signature.
             let at = url.split(['?', '#']).next().unwrap_or_default().to_owned();
-            return Ok(Found { shelf, key: key.unwrap_or(name), at });
+            return Ok(Found { shelf, key: key.unwrap_or(name), at, link: None });
         }
         Origin::Stored(spot) => spot,
         Origin::Key(key) => {
@@ -104,13 +106,13 @@ async fn find(means: &Means, origin: Origin) -> Result<Found, Complaint> {
     };
     let link = means.connect(&spot.place)?;
     let at = link.remote.name();
-    Ok(Found { shelf: link.remote, key: spot.key, at })
+    Ok(Found { shelf: Arc::<dyn Remote>::clone(&link.remote), key: spot.key, at, link: Some(link) })
 }
 
 /// A key that leads nowhere is mostly one of another place.
-async fn explain(trouble: &Trouble, Found { shelf, key, at }: &Found) -> Complaint {
+async fn explain(trouble: &Trouble, Found { shelf, key, at, link }: &Found) -> Complaint {
     if !matches!(trouble, Trouble::Refused { .. }) || !matches!(shelf.stored(key).await, Ok(None)) {
-        return complain(trouble);
+        return link.as_ref().map_or_else(|| complain(trouble), |link| link.complain(trouble));
     }
     Complaint::from(anyhow!("there is no file {} at {}", printable(key), printable(at)))
         .hint("another place is named by --server URL, s3://BUCKET/KEY or a whole URL")

@@ -13,7 +13,7 @@ use towline_core::upload::{Phase, Upload};
 use towline_doors::rfc3339;
 
 use super::{block_on, existing_catalog, threaded};
-use crate::client::{Means, Spot, complain};
+use crate::client::{Means, Spot};
 use crate::clock::SystemClock;
 use crate::exit::{Complaint, Exit};
 use crate::output::{age, bytes, printable, table};
@@ -56,7 +56,7 @@ pub(super) fn run(asked: cli::Ls) -> Result<Exit, Complaint> {
 fn afar(means: &Means, spot: &Spot, (limit, is_json): (usize, bool)) -> Result<Exit, Complaint> {
     let lines = threaded(async {
         let link = means.connect(&spot.place)?;
-        link.remote.unfinished(&spot.key, limit).await.map_err(|trouble| complain(&trouble))
+        link.remote.unfinished(&spot.key, limit).await.map_err(|trouble| link.complain(&trouble))
     })?;
     output::data(&if is_json { lines.iter().map(line_to_json).collect() } else { lines_to_table(&lines) })?;
     Ok(Exit::Done)

@@ -6,7 +6,7 @@ use super::put::{Sending, Wishes, journal, send};
 use super::threaded;
 use super::uploads::{Known, find, gone};
 use crate::cli;
-use crate::client::{Item, Link, Means, complain};
+use crate::client::{Item, Link, Means};
 use crate::exit::{Complaint, Exit};
 use crate::progress::Style;
 
@@ -30,9 +30,9 @@ pub(super) fn run(asked: cli::Resume) -> Result<Exit, Complaint> {
 }
 
 /// The other end, and the upload as it calls it.
-async fn look(means: &Means, known: Known) -> Result<(Link, Ticket), Complaint> {
+pub(super) async fn look(means: &Means, known: Known) -> Result<(Link, Ticket), Complaint> {
     let link = means.connect(&known.place)?;
-    let state = link.remote.look(&known.ticket).await.map_err(|trouble| complain(&trouble))?;
+    let state = link.remote.look(&known.ticket).await.map_err(|trouble| link.complain(&trouble))?;
     let key = match state {
         State::Open(upload) => upload.ticket.key,
         State::Sealed(receipt) => receipt.key,

@@ -55,7 +55,7 @@ pub(super) fn run(asked: cli::Verify) -> Result<Exit, Complaint> {
         let verify = Verify::new(shelf, watch, Options::default());
         let work = Box::pin(progress.accompany(verify.run(FileNumber(0), &key, &file)));
         let verdict = tokio::select! {
-            verdict = work => verdict.map_err(|trouble| complain(&trouble))?,
+            verdict = work => verdict.map_err(|trouble| link.complain(&trouble))?,
             interrupted = interrupted() => {
                 interrupted?;
                 progress.end();

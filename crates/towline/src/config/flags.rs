@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::load::{Loaded, Said};
-use super::{CLIENT_GROUP, SETTINGS, Setting};
+use super::{BaseUrl, CLIENT_GROUP, SETTINGS, Setting};
 use crate::exit::Complaint;
 
 const FILE: &str = "config";
@@ -45,8 +45,15 @@ impl FolderFlags {
 }
 
 impl ClientFlags {
-    pub(crate) fn load(self) -> Result<Loaded, Complaint> {
-        self.0.with_environment()?.load()
+    /// The settings, and the server that the token belongs to. Nothing: it is for whoever is asked, as only the command line
+    /// names a server, or it says the token, too.
+    pub(crate) fn load(self) -> Result<(Loaded, Option<BaseUrl>), Complaint> {
+        let said = self.0.with_environment()?;
+        let mut lasting = said.clone();
+        lasting.flags.retain(|(setting, _)| setting.name != "server");
+        let is_said = said.flags.iter().any(|(setting, _)| setting.name == "token");
+        let owner = if is_said { None } else { lasting.load()?.settings.server };
+        Ok((said.load()?, owner))
     }
 }
 

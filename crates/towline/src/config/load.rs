@@ -47,7 +47,7 @@ impl Origin {
 }
 
 /// What was said on the command line and in the environment.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Said {
     pub(super) flags: Vec<(&'static Setting, String)>,
     pub(super) file: Option<PathBuf>,

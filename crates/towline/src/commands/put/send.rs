@@ -88,7 +88,7 @@ async fn all(run: &Run, totals: &mut Totals) {
     let mut ended = stream::iter((0..run.items.len()).map(one)).buffer_unordered(run.files_at_once());
     while let Some((number, ended)) = ended.next().await {
         totals.add(&ended);
-        let way = Way { place: &run.link.place, journal: run.journal.as_ref() };
+        let way = Way { link: &run.link, journal: run.journal.as_ref() };
         story::tell(&run.watch, (number, &run.items), way, &ended);
     }
 }

@@ -10,7 +10,7 @@ use towline_client::put::Failure;
 use towline_client::remote::{Receipt, Ticket};
 use towline_core::receipt::Voucher;
 
-use crate::client::{Item, Place, complain, hex64, rate, retries, seconds};
+use crate::client::{Item, Link, Place, hex64, rate, retries, seconds};
 use crate::exit::{Complaint, Exit};
 use crate::output::{bytes, printable};
 use crate::progress::{Progress, Tally};
@@ -43,7 +43,7 @@ impl Totals {
 /// Where files go, and what remembers that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Way<'a> {
-    pub(super) place: &'a Place,
+    pub(super) link: &'a Link,
     pub(super) journal: Option<&'a Journal>,
 }
 
@@ -65,9 +65,9 @@ pub(super) fn tell(
         }
     };
     let text = if is_alone {
-        outcome(&item.name(), report, (&progress.tally(number), way.place))
+        outcome(&item.name(), report, (&progress.tally(number), &way.link.place))
     } else {
-        line(&item.name(), report, way.place)
+        line(&item.name(), report, &way.link.place)
     };
     if let Err(error) = progress.print(&text) {
         progress.complain(&format!("warning: {error:#}\n"));
@@ -202,26 +202,27 @@ fn interruption(progress: &Progress, totals: &Totals, file_count: usize) -> Stri
 fn explain(failure: &Failure, item: &Item, way: Way<'_>) -> Complaint {
     let complaint = |text: String| Complaint::from(anyhow::Error::msg(text));
     match failure {
-        Failure::Trouble(trouble) => complain(trouble),
+        Failure::Trouble(trouble) => way.link.complain(trouble),
         Failure::Busy { .. } => complaint(failure.to_string()).hint("wait for it, or end it first"),
         Failure::Stopped { ticket, sent_bytes, total_bytes } => {
             let (sent, total) = (bytes(*sent_bytes), bytes(*total_bytes));
             let percent = u128::from(*sent_bytes) * 100 / u128::from((*total_bytes).max(1));
-            complaint(format!("broken off on purpose: {sent} of {total} ({percent}%) are there"))
-                .hint(format!("go on with: towline {}", going_on(ticket, item, way)))
+            complaint(format!("broken off on purpose: {sent} of {total} ({percent}%) are there")).hint(
+                format!("go on with: towline {}", going_on(ticket, item, (&way.link.place, way.journal))),
+            )
         }
     }
 }
 
 /// The rest of the line that goes on with an upload. What the journal knows need not be said.
-fn going_on(ticket: &Ticket, item: &Item, way: Way<'_>) -> String {
+fn going_on(ticket: &Ticket, item: &Item, (place, journal): (&Place, Option<&Journal>)) -> String {
     let id = quoted(&printable(&ticket.id));
-    let known = way.journal.and_then(|journal| journal.by_id(&ticket.id).ok()).unwrap_or_default();
+    let known = journal.and_then(|journal| journal.by_id(&ticket.id).ok()).unwrap_or_default();
     if known.len() == 1 {
         return format!("resume {id}");
     }
     let name = quoted(&item.name());
-    format!("put --resume {id} {name} {}", shown(way.place, &item.key))
+    format!("put --resume {id} {name} {}", shown(place, &item.key))
 }
 
 fn shown(place: &Place, key: &str) -> String {
@@ -255,7 +256,7 @@ mod tests {
     fn without_a_journal_the_line_to_go_on_with_says_all() {
         let item = Item { path: Some("my video.mp4".into()), key: "a b.mp4".into(), size_bytes: Some(1) };
         let ticket = Ticket::new("1f", "a b.mp4");
-        let said = |place: &Place| going_on(&ticket, &item, Way { place, journal: None });
+        let said = |place: &Place| going_on(&ticket, &item, (place, None));
         let server = Place::Server { server: "http://up:8000".into() };
         assert_eq!(said(&server), "put --resume 1f 'my video.mp4' --key 'a b.mp4' http://up:8000");
         let (endpoint, region) = (Some("http://minio:9000".to_owned()), Some("garage".to_owned()));

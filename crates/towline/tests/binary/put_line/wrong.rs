@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::mpsc;
 use std::thread;
 
 use super::desk::Desk;
@@ -179,4 +180,43 @@ fn s3_without_credentials_is_told_so() {
     error: there are no credentials for S3: no source of AWS's chain has any: set an access key, or a role
     hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in with `aws sso login`
     ");
+}
+
+#[test]
+fn the_token_of_one_server_is_not_sent_to_another() {
+    let ours = House::start(&["--token", "right"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, heard) = mpsc::channel();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut head = [0; 4096];
+            let count = connection.read(&mut head).unwrap();
+            tell.send(String::from_utf8_lossy(&head[..count]).to_ascii_lowercase()).unwrap();
+            let head = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            connection.write_all(head.as_bytes()).unwrap();
+        }
+    });
+    let server = format!("http://{}", ours.server.address());
+    let desk = Desk::new(&[("TOWLINE_SERVER", &server), ("TOWLINE_TOKEN", "right")]);
+    desk.file("a.mp4", 10);
+    desk.ok(&["put", "a.mp4"]);
+    desk.ok(&["put", "a.mp4", &server]);
+    for line in [["put", "a.mp4", &other], ["put", "a.mp4", &format!("--server={other}")]] {
+        let ended = desk.run(&line);
+        assert_eq!(ended.code, Some(1), "{line:?} {}", ended.err);
+        let hint = format!("hint: the token of the settings belongs to {server} and was not sent");
+        assert!(ended.err.contains(&hint), "{line:?} {}", ended.err);
+    }
+    let heads: Vec<String> = heard.try_iter().collect();
+    assert!(heads.len() >= 2 && heads.iter().all(|head| !head.contains("authorization")), "{heads:?}");
+    // Said on the line, it is for the server of the line.
+    assert_eq!(desk.run(&["put", "a.mp4", "--token", "theirs", &other]).code, Some(1));
+    let first = heard.try_iter().next().unwrap();
+    assert!(first.contains("authorization: bearer theirs"), "{first}");
+    // Nobody names a server but the line.
+    let desk = Desk::new(&[("TOWLINE_TOKEN", "right")]);
+    desk.file("a.mp4", 10);
+    desk.ok(&["put", "a.mp4", &server]);
 }

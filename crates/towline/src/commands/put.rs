@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use towline_client::journal::Journal;
 use towline_client::remote::Ticket;
 
-use super::threaded;
+use super::uploads::Known;
+use super::{resume, threaded};
 use crate::cli::{self, is_place};
-use crate::client::{Chosen, Item, Means, Naming, choose};
+use crate::client::{Chosen, Item, Means, Naming, Place, choose};
 use crate::exit::{Complaint, Exit};
-use crate::output;
+use crate::output::{self, printable};
 use crate::progress::Style;
 
 pub(super) use send::{Sending, send};
@@ -50,9 +51,17 @@ pub(super) fn run(mut asked: cli::Put) -> Result<Exit, Complaint> {
         }
     }
     let journal = if asked.no_journal { None } else { journal(&means) };
-    let ticket = asked.resume.map(|id| ticket(&id, &items, journal.as_ref())).transpose()?;
+    let is_named = asked.key.is_some() || !spot.key.is_empty();
+    let known = asked.resume.map(|id| known(&id, &items, (&spot.place, journal.as_ref()))).transpose()?;
     threaded(async {
-        let link = means.connect(&spot.place)?;
+        let (link, ticket, items) = match known {
+            Some(known) if !asked.dry_run => {
+                let (link, ticket) = Box::pin(resume::look(&means, known)).await?;
+                let items = called(items, &ticket, is_named)?;
+                (link, Some(ticket), items)
+            }
+            Some(_) | None => (means.connect(&spot.place)?, None, items),
+        };
         let sending = Sending { link, items, journal, wishes: Wishes { ticket, ..wishes }, style };
         if asked.dry_run {
             return plan::show(&sending, asked.voice.json);
@@ -91,13 +100,27 @@ fn wishes(asked: &mut cli::Put) -> Result<Wishes, Complaint> {
 }
 
 /// The upload of this id. The first characters are enough where the journal knows it.
-fn ticket(id: &str, items: &[Item], journal: Option<&Journal>) -> Result<Ticket, Complaint> {
+fn known(id: &str, items: &[Item], (place, journal): (&Place, Option<&Journal>)) -> Result<Known, Complaint> {
     let [item] = items else {
         return Err(Complaint::usage("--resume is for one file"));
     };
-    let known = journal.and_then(|journal| journal.by_id(id).ok()).unwrap_or_default();
-    Ok(match known.as_slice() {
+    let entries = journal.and_then(|journal| journal.by_id(id).ok()).unwrap_or_default();
+    let ticket = match entries.as_slice() {
         [entry] => entry.ticket.clone(),
         _ => Ticket::new(id, &item.key),
-    })
+    };
+    Ok(Known { ticket, place: place.clone(), entry: None })
+}
+
+/// The file goes where its upload goes. A name that was said must not be another one.
+fn called(items: Vec<Item>, ticket: &Ticket, is_named: bool) -> Result<Vec<Item>, Complaint> {
+    if let Some(item) = items.iter().find(|item| is_named && item.key != ticket.key) {
+        let (id, key) = (printable(&ticket.id), printable(&ticket.key));
+        let complaint =
+            Complaint::usage(format!("upload {id} is of {key:?}, and not of {:?}", printable(&item.key)));
+        return Err(
+            complaint.hint("its key cannot be changed: leave --resume away to upload under another one")
+        );
+    }
+    Ok(items.into_iter().map(|item| Item { key: ticket.key.clone(), ..item }).collect())
 }

@@ -106,8 +106,15 @@ fn put_goes_on_with_the_upload_it_is_told() {
     assert_eq!(event(&events, "end")["failed"], 1);
     // From another machine: nothing is remembered, and the id says it all.
     let desk = desk.elsewhere();
-    let events = desk.events(&["put", "--resume", &id, "video.mp4"], 0);
-    assert_eq!(event(&events, "done")["kept_bytes"], 2 * MIB);
+    let other = desk.run(&["put", "--resume", &id, "video.mp4", "--key", "other.mp4"]);
+    let told = format!("error: upload {id} is of \"video.mp4\", and not of \"other.mp4\"\nhint: ");
+    assert!(other.code == Some(2) && other.err.starts_with(&told), "{}", other.err);
+    // A file that is called something else here is still the upload's.
+    fs::copy(desk.path().join("video.mp4"), desk.path().join("copy.mp4")).unwrap();
+    let events = desk.events(&["put", "--resume", &id, "copy.mp4"], 0);
+    let done = event(&events, "done");
+    assert_eq!((&done["kept_bytes"], &done["key"]), (&json!(2 * MIB), &json!("video.mp4")));
+    assert!(done["location"].as_str().unwrap().ends_with("/download/video.mp4"), "{done}");
     assert_eq!(stored(&house, "video.mp4"), file);
     house.check();
 }

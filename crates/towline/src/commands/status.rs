@@ -1,23 +1,28 @@
 //! `towline status`: how far uploads are, asked where they are.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::time::timeout;
 use towline_client::journal::Journal;
-use towline_client::remote::{State, Upload};
+use towline_client::remote::{State, Ticket, Upload};
 use towline_doors::rfc3339;
 
 use super::threaded;
 use super::uploads::{Known, find, place_of};
 use crate::cli;
-use crate::client::{Means, Place};
+use crate::client::{Link, Means, Place, seconds};
 use crate::exit::{Complaint, Exit};
 use crate::output::{self, bytes, printable, table};
 
 /// More would only crowd a server.
 const ASKED_AT_ONCE: usize = 8;
+/// Who has not answered by then does not answer now: there are others to tell of.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an upload's place says of it.
 #[derive(Debug)]
@@ -27,7 +32,7 @@ struct Answer {
 }
 
 pub(super) fn run(asked: cli::Status) -> Result<Exit, Complaint> {
-    let means = Arc::new(Means::load(asked.way)?);
+    let means = Means::load(asked.way)?;
     let journal = match (&asked.id, means.journal()) {
         (_, Ok(journal)) => Some(journal),
         // Nothing but the journal knows them all.
@@ -38,7 +43,7 @@ pub(super) fn run(asked: cli::Status) -> Result<Exit, Complaint> {
         Some(id) => vec![find((id, asked.to.as_deref()), &means, journal.as_ref())?],
         None => all(journal.as_ref())?,
     };
-    let answers = threaded(async { Ok(ask(&means, known).await) })?;
+    let answers = threaded(async { Ok(Box::pin(ask(&means, known)).await) })?;
     let is_well = answers.iter().all(|answer| matches!(answer.state, Ok(State::Open(_) | State::Sealed(_))));
     output::data(&if asked.json {
         let mut lines = String::new();
@@ -56,7 +61,7 @@ pub(super) fn run(asked: cli::Status) -> Result<Exit, Complaint> {
     }
     for answer in &answers {
         if let Err(why) = &answer.state {
-            output::say(&format!("warning: {}: {why}\n", printable(&answer.known.ticket.id)));
+            output::say(&format!("warning: {}: {why}\n", answer.name()));
         }
     }
     Ok(if is_well { Exit::Done } else { Exit::Failed })
@@ -76,36 +81,72 @@ fn all(journal: Option<&Journal>) -> Result<Vec<Known>, Complaint> {
     known.collect()
 }
 
-/// In their order.
-async fn ask(means: &Arc<Means>, known: Vec<Known>) -> Vec<Answer> {
-    let mut waiting = known.into_iter().enumerate();
-    let (mut asked, mut answers) = (JoinSet::new(), Vec::new());
-    loop {
-        while asked.len() < ASKED_AT_ONCE
-            && let Some((number, known)) = waiting.next()
-        {
-            let means = Arc::clone(means);
-            asked.spawn(async move { (number, Box::pin(look(&means, known)).await) });
-        }
-        match asked.join_next().await {
-            Some(Ok(answer)) => answers.push(answer),
-            Some(Err(_)) => {}
-            None => break,
+/// All places at the same time: one that is silent keeps no other one waiting. The answers are in the order of the uploads.
+async fn ask(means: &Means, known: Vec<Known>) -> Vec<Answer> {
+    let mut places: Vec<(Place, Vec<(usize, Known)>)> = Vec::new();
+    for (number, known) in known.into_iter().enumerate() {
+        match places.iter_mut().find(|(place, _)| *place == known.place) {
+            Some((_, uploads)) => uploads.push((number, known)),
+            None => places.push((known.place.clone(), vec![(number, known)])),
         }
     }
+    let asked = places.into_iter().map(|(place, uploads)| ask_place(means, place, uploads));
+    let mut answers: Vec<(usize, Answer)> = join_all(asked).await.into_iter().flatten().collect();
     answers.sort_by_key(|(number, _)| *number);
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
-async fn look(means: &Means, known: Known) -> Answer {
-    let state = match means.connect(&known.place) {
-        Ok(link) => link.remote.look(&known.ticket).await.map_err(|trouble| printable(&trouble.to_string())),
-        Err(complaint) => Err(complaint.to_text().trim_end().trim_start_matches("error: ").to_owned()),
+/// One that was silent once is not waited for again.
+async fn ask_place(means: &Means, place: Place, uploads: Vec<(usize, Known)>) -> Vec<(usize, Answer)> {
+    let link = means.connect(&place).map_err(|complaint| plain(&complaint));
+    let (link, is_silent) = (&link, &AtomicBool::new(false));
+    let asked = uploads.into_iter().map(|(number, known)| async move {
+        let state = match link {
+            Ok(link) => Box::pin(look(link, &known.ticket, is_silent)).await,
+            Err(why) => Err(why.clone()),
+        };
+        (number, Answer { known, state })
+    });
+    stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).collect().await
+}
+
+async fn look(link: &Link, ticket: &Ticket, is_silent: &AtomicBool) -> Result<State, String> {
+    let answer = if is_silent.load(Ordering::Relaxed) {
+        None
+    } else {
+        timeout(PATIENCE, link.remote.look(ticket)).await.ok()
     };
-    Answer { known, state }
+    match answer {
+        Some(Ok(state)) => Ok(state),
+        // Nobody else says why there was no token.
+        Some(Err(trouble)) if link.withheld.is_some() => {
+            let text = link.complain(&trouble).to_text();
+            Err(text.trim_start_matches("error: ").trim_end().replace("\nhint: ", "; "))
+        }
+        Some(Err(trouble)) => Err(plain(&link.complain(&trouble))),
+        None => {
+            is_silent.store(true, Ordering::Relaxed);
+            let (name, span) = (printable(&link.remote.name()), seconds(PATIENCE));
+            Err(format!("{name} has not answered within {span}"))
+        }
+    }
+}
+
+/// On one line, without the hint.
+fn plain(complaint: &Complaint) -> String {
+    let text = complaint.to_text();
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 impl Answer {
+    /// As people know the upload.
+    fn name(&self) -> String {
+        let path = self.known.entry.as_ref().and_then(|entry| entry.errand.path.as_ref());
+        let name = path.map_or(self.key().into(), |path| path.to_string_lossy());
+        let id = printable(&self.known.ticket.id);
+        if name.is_empty() { id } else { format!("{} (upload {id})", printable(&name)) }
+    }
+
     fn status(&self) -> &'static str {
         match &self.state {
             Ok(State::Open(_)) => "open",

@@ -36,8 +36,10 @@ pub(crate) use reading::Job;
 const WRITE_BYTES: u64 = 1024 * 1024;
 /// How many lines of the notes a piece gets.
 const LINES_OF_PIECE_MAX: u64 = 8;
-/// How often a download begins again because the file was replaced at the other end.
-const REPLACED_MAX: u32 = 5;
+/// How often a download begins again because the file was replaced at the other end, or because it comes only whole.
+const BEGINNINGS_MAX: u32 = 5;
+const ONLY_WHOLE: &str =
+    "the other end gives files only whole: when the line breaks, this one comes from its beginning again";
 
 /// How files are read.
 #[derive(Clone, Copy, Debug)]
@@ -107,16 +109,19 @@ impl Get {
         let (mut received_bytes, mut retries) = (0, 0);
         loop {
             let stored = find(&*self.shelf, key).await?;
+            if failures == 0 && !self.shelf.has_ranges() {
+                self.watch.see(number, Event::Note { what: ONLY_WHOLE });
+            }
             let target = Target::resolve(target, &stored.key)?;
             let job = Job::new((&*self.shelf, &*self.watch), self.options, (number, &stored));
             let ended = Box::pin(self.fetch_this(&job, target)).await;
             received_bytes += job.received_bytes();
             retries += job.retries();
             match ended {
-                Err(Trouble::Gone { what }) if failures < REPLACED_MAX => {
+                Err(trouble) if failures < BEGINNINGS_MAX && self.begins_again(&job, &trouble) => {
                     failures += 1;
                     self.watch.see(number, Event::Lost { bytes: job.received_bytes() + job.kept_bytes() });
-                    self.watch.see(number, Event::Note { what: &format!("{what}: looking again") });
+                    self.watch.see(number, Event::Note { what: &format!("{trouble}: looking again") });
                     let patience = self.options.patience;
                     let wait =
                         patience.wait(failures.min(patience.tries.saturating_sub(1)), None, fastrand::f64());
@@ -130,15 +135,37 @@ impl Get {
         }
     }
 
+    /// Whether only a new beginning helps: nobody gives the rest of what has come.
+    fn begins_again(&self, job: &Job<'_>, trouble: &Trouble) -> bool {
+        match trouble {
+            Trouble::Gone { .. } => true,
+            Trouble::Passing { .. } => !self.shelf.has_ranges() && job.received_bytes() > 0,
+            Trouble::Refused { .. } | Trouble::Source { .. } => false,
+        }
+    }
+
     /// Downloads this very content.
     async fn fetch_this(&self, job: &Job<'_>, target: Target) -> Result<Fetched, Trouble> {
-        let header = Header::of(job.stored);
-        let (partial, claimed) = Partial::open(target, header.clone()).await?;
+        let has_ranges = self.shelf.has_ranges();
+        let header = if has_ranges { Header::of(job.stored) } else { Header::in_one(job.stored) };
+        let (partial, mut claimed) = Partial::open(target, header.clone()).await?;
+        if !has_ranges {
+            claimed.retain(|_, come| come.size_bytes == header.size_bytes);
+        }
         let kept = self.keep(job, &partial, (&header, claimed)).await?;
         let arrived = Box::pin(self.receive(job, &partial, (&header, kept))).await;
         // Writes go on when whoever waits for them is dropped: nobody else may have the file before they are done.
         partial.settle().await;
-        let crc64 = arrived?;
+        let crc64 = match arrived {
+            Ok(crc64) => crc64,
+            Err(trouble) => {
+                // What no other try can go on with would only take space.
+                if !has_ranges || job.received_bytes() + job.kept_bytes() == 0 {
+                    partial.discard().await?;
+                }
+                return Err(trouble);
+            }
+        };
         job.watch.see(job.number, Event::Finishing);
         match check(job.stored, crc64, Some(partial.growing())).await? {
             Verdict::Wrong(what) => {

@@ -207,6 +207,11 @@ pub trait Shelf: Send + Sync + fmt::Debug {
     /// What is known of a file without reading it; nothing when it is not there.
     async fn stored(&self, key: &str) -> Result<Option<Stored>, Trouble>;
 
+    /// Whether files are given in ranges, as far as [`Shelf::stored`] showed; else only whole, in one go.
+    fn has_ranges(&self) -> bool {
+        true
+    }
+
     /// The bytes of a range of this very content: where it was replaced meanwhile, [`Trouble::Gone`]. The stream may break
     /// off; then the rest can be asked for again.
     async fn read(

@@ -369,3 +369,18 @@ async fn a_range_of_something_else_is_not_taken() {
         open(&front).read(&stored(None), 0..9).await.unwrap().try_collect().await.unwrap();
     assert_eq!(whole.concat(), FILE);
 }
+
+#[tokio::test]
+async fn who_gives_more_than_was_asked_for_gives_files_only_whole() {
+    for (status, headers, body, has_ranges) in [
+        ("206 P", "Content-Range: bytes 0-0/9\r\n", "1", true),
+        ("416 R", "Content-Range: bytes */0\r\n", "", true),
+        ("200 OK", "", "1", true),
+        ("200 OK", "", "123456789", false),
+    ] {
+        let front = Script::play(move |_| answer(status, headers, body));
+        let link = Link::open(&format!("{}/a", front.url())).unwrap();
+        assert!(link.stored("a").await.unwrap().is_some());
+        assert_eq!(link.has_ranges(), has_ranges, "{status} {body}");
+    }
+}

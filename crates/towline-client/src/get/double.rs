@@ -54,6 +54,7 @@ struct State {
     /// Taken from the back.
     faults: Vec<Option<Fault>>,
     given_bytes: u64,
+    has_ranges: bool,
 }
 
 impl fmt::Debug for Double {
@@ -71,6 +72,7 @@ impl Double {
             tells,
             faults: Vec::new(),
             given_bytes: 0,
+            has_ranges: true,
         };
         Self { state: Mutex::new(state), frame_bytes: 100_000 }
     }
@@ -84,6 +86,11 @@ impl Double {
         let mut faults: Vec<_> = faults.into_iter().collect();
         faults.reverse();
         self.state().faults = faults;
+    }
+
+    /// From now on it gives files only whole.
+    pub(crate) fn give_whole(&self) {
+        self.state().has_ranges = false;
     }
 
     /// What the file becomes by [`Fault::Replace`], or now.
@@ -142,6 +149,10 @@ impl Shelf for Double {
         }))
     }
 
+    fn has_ranges(&self) -> bool {
+        self.state().has_ranges
+    }
+
     async fn read(
         &self,
         stored: &Stored,
@@ -150,6 +161,9 @@ impl Shelf for Double {
         let mut state = self.state();
         if stored.tag != state.tag() || stored.size_bytes != state.content.len() as u64 {
             return Err(Trouble::gone("video.mp4 was replaced"));
+        }
+        if !state.has_ranges && range != (0..stored.size_bytes) {
+            return Err(Trouble::refused("it gives files only whole"));
         }
         let [from, to] = [range.start, range.end].map(|at| usize::try_from(at).unwrap());
         let mut bytes = state.content[from..to].to_vec();

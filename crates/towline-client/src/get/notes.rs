@@ -38,6 +38,11 @@ impl Header {
         }
     }
 
+    /// In one piece, for who gives files only whole.
+    pub(super) fn in_one(stored: &Stored) -> Self {
+        Self { piece_bytes: stored.size_bytes.max(1), ..Self::of(stored) }
+    }
+
     /// Whether two contents with the same header are the same: a size alone, or a weak tag, says too little.
     pub(super) fn tells_content(&self) -> bool {
         let has_tag = self.tag.as_ref().is_some_and(|tag| !tag.starts_with("W/"));

@@ -121,6 +121,9 @@ impl Reading<'_> {
     /// Waits for the next try, if there is to be one.
     async fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
         let Trouble::Passing { what, retry_after, .. } = &trouble else { return Err(trouble) };
+        if self.at > 0 && !self.job.shelf.has_ranges() {
+            return Err(trouble);
+        }
         if self.since_bytes >= WORTH_BYTES {
             self.failures = 0;
         }

@@ -213,6 +213,42 @@ async fn one_at_a_time_downloads_to_a_name() {
     scene.assert_here();
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_gives_files_only_whole_is_read_in_one_go() {
+    for size in [0, 1, 30 * MIB] {
+        let scene = Scene::new(content(size, 16), Tells::Crc64);
+        scene.shelf.give_whole();
+        scene.shelf.faults([Fault::Refuse, Fault::Break(MIB)].map(Some));
+        let fetched = scene.run().await.unwrap();
+        scene.assert_here();
+        let lost = if size > 1 { MIB } else { 0 };
+        assert_eq!(fetched.received_bytes, (size + lost) as u64);
+        let seen = scene.tally.seen();
+        assert_eq!(seen.received_bytes - seen.lost_bytes, size as u64);
+        assert!(seen.notes > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_can_go_on_with_takes_no_space() {
+    let scene = Scene::new(content(30 * MIB, 17), Tells::Crc64);
+    scene.shelf.faults([Some(Fault::Refuse); 200]);
+    scene.run().await.unwrap_err();
+    assert_eq!(scene.names().len(), 0);
+    // Another life began it in ranges, and was broken off.
+    scene.shelf.faults([None].into_iter().chain([Some(Fault::Refuse); 200]));
+    scene.run().await.unwrap_err();
+    assert_eq!(scene.names().len(), 2);
+    scene.shelf.give_whole();
+    scene.shelf.faults([Some(Fault::Break(9 * MIB)); 200]);
+    let trouble = scene.run().await.unwrap_err();
+    assert!(matches!(trouble, Trouble::Passing { .. }), "{trouble:?}");
+    assert_eq!(scene.names().len(), 0);
+    scene.shelf.faults([]);
+    scene.run().await.unwrap();
+    scene.assert_here();
+}
+
 #[tokio::test]
 async fn a_file_that_is_not_there_leaves_nothing_behind() {
     let scene = Scene::new(content(1, 12), Tells::Crc64);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +25,8 @@ const REDIRECTS_MAX: usize = 5;
 pub struct Link {
     uri: Uri,
     line: Line,
+    /// It gave more than it was asked for.
+    gives_only_whole: AtomicBool,
 }
 
 impl fmt::Debug for Link {
@@ -41,7 +44,7 @@ impl Link {
         let uri =
             parse_uri(url).map_err(|why| Trouble::refused(format!("this URL cannot be used: {why}")))?;
         let is_tls = uri.scheme_str() == Some("https");
-        Ok(Self { line: Line::open(is_tls, patience)?, uri })
+        Ok(Self { line: Line::open(is_tls, patience)?, uri, gives_only_whole: AtomicBool::new(false) })
     }
 
     /// The URL without its query, which may be a signature.
@@ -112,7 +115,13 @@ impl Shelf for Link {
         let size_bytes = size_bytes.ok_or_else(|| {
             Trouble::refused(format!("{} does not say how large the file is", host(&answer.uri)))
         })?;
+        let is_whole = answer.status != StatusCode::PARTIAL_CONTENT && size_bytes > 1;
+        self.gives_only_whole.store(is_whole, Ordering::Relaxed);
         Ok(Some(known(&answer, (key, size_bytes))))
+    }
+
+    fn has_ranges(&self) -> bool {
+        !self.gives_only_whole.load(Ordering::Relaxed)
     }
 
     async fn read(

@@ -148,7 +148,7 @@ pub(super) fn pieces(answer: Answer, (stored, range): (&Stored, Range<u64>)) -> 
         }
     } else if range != (0..stored.size_bytes) {
         return Err(Trouble::refused(format!("{host} gives files only whole"))
-            .hint("get it with a program that needs no ranges"));
+            .hint("`towline get` with `-` as its target needs no ranges: towline get … - > FILE"));
     }
     Ok(exactly(answer.frames(), range.end - range.start, host))
 }

@@ -3,6 +3,7 @@
 mod desk;
 mod life;
 mod readers;
+mod silence;
 mod straight;
 mod wrong;
 

@@ -31,6 +31,10 @@ impl Desk {
         self.folder.path()
     }
 
+    pub(super) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// A file of noise; gives its bytes.
     pub(super) fn file(&self, name: &str, bytes: usize) -> Vec<u8> {
         let content = noise(bytes as u64, bytes);

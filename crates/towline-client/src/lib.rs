@@ -1,6 +1,6 @@
 //! The client's side: how a file gets up over a bad line, is found again after anything, and comes back.
 //!
-//! [`Put`] sends a [`Source`](source::Source) to a [`Remote`](remote::Remote): a Towline server or, without one, a bucket of
+//! [`Put`](put::Put) sends a [`Source`](source::Source) to a [`Remote`](remote::Remote): a Towline server or, without one, a bucket of
 //! S3. What happens on the way is told to a [`Watch`](event::Watch). Nothing here knows a terminal, an environment or a
 //! signal: those belong to the program around it.
 

@@ -104,7 +104,8 @@ impl Stage<'_> {
     fn curl(&self) -> anyhow::Result<Figures> {
         let mut keys = Command::new(&self.programs.towline);
         keys.args(["keys", "new", "--json", "--data"]).arg(self.folder.path().join("data"));
-        let keys: serde_json::Value = serde_json::from_str(&stdout_of(&mut keys)?).context("reading a key")?;
+        let keys: serde_json::Value =
+            serde_json::from_str(&stdout_of(&mut keys)?).context("reading a key")?;
         let text = |name: &str| keys[0][name].as_str().with_context(|| format!("no {name} in {keys}"));
         let user = format!("{}:{}", text("access_key")?, text("secret_key")?);
         self.measure(|address| {

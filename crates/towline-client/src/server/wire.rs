@@ -19,6 +19,8 @@ pub(super) struct Init<'a> {
     key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_size: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    size_unknown: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     chunk_size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,6 +38,7 @@ impl<'a> Init<'a> {
             filename: &order.filename,
             key: &order.key,
             file_size: order.total_bytes,
+            size_unknown: is_stream,
             chunk_size: order.part_bytes.or(is_stream.then_some(STREAM_PART_BYTES)),
             content_type: order.content_type.as_deref(),
             metadata: &order.metadata,
@@ -313,7 +316,7 @@ mod tests {
             fingerprint: String::new(),
         };
         let text = serde_json::to_string(&Init::new(&order)).unwrap();
-        assert_eq!(text, r#"{"filename":"b","key":"a/b","chunk_size":16777216}"#);
+        assert_eq!(text, r#"{"filename":"b","key":"a/b","size_unknown":true,"chunk_size":16777216}"#);
         order.total_bytes = Some(9);
         order.fingerprint = "f".into();
         let text = serde_json::to_string(&Init::new(&order)).unwrap();

@@ -57,6 +57,11 @@ fn order(request: InitRequest, headers: &HeaderMap) -> Result<Order, Refused> {
         None => ("filename", &request.filename),
     };
     let key = Key::parse(text).map_err(|problem| Refused::field(field, problem.to_string()))?;
+    match (request.file_size, request.size_unknown) {
+        (None, false) => return Err(Refused::field("file_size", "is missing")),
+        (Some(_), true) => return Err(Refused::field("size_unknown", "is said together with 'file_size'")),
+        (Some(_), false) | (None, true) => {}
+    }
     if request.chunk_size == Some(0) {
         return Err(Refused::field("chunk_size", "is 0, a part has at least 1 byte"));
     }

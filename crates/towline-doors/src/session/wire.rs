@@ -24,9 +24,12 @@ pub(super) struct InitRequest {
         example = "video.mp4"
     )]
     pub(super) filename: String,
-    /// In bytes; 0 is fine. Left out while nobody knows: then it is declared before the last part is sent.
+    /// In bytes; 0 is fine. Needed unless `size_unknown` is said.
     #[schema(example = 104_857_600)]
     pub(super) file_size: Option<u64>,
+    /// Nobody knows the size yet, as of a stream: it is declared before the last part is sent.
+    #[serde(default)]
+    pub(super) size_unknown: bool,
     /// How large the parts are wished to be; the reply's `part_bytes` is what holds. The server's
     /// `part_size` when left out.
     #[schema(minimum = 1, example = 5_242_880)]

@@ -159,6 +159,12 @@ async fn every_wrong_field_of_init_is_named() {
         (r#"{"filename":"a","file_size":-1}"#, "file_size: must be a whole number, not negative"),
         (r#"{"filename":"a","file_size":1.5}"#, "file_size: must be a whole number"),
         (r#"{"filename":1,"file_size":1}"#, "filename: must be text"),
+        (r#"{"filename":"a"}"#, "file_size: is missing"),
+        (r#"{"filename":"a","file_size":null}"#, "file_size: is missing"),
+        (
+            r#"{"filename":"a","file_size":1,"size_unknown":true}"#,
+            "size_unknown: is said together with 'file_size'",
+        ),
         (r#"{"filename":"","file_size":1}"#, "filename: it is empty"),
         (r#"{"filename":"../a","file_size":1}"#, "filename: it has a '..' segment"),
         (r#"{"filename":"a\u0000","file_size":1}"#, "filename: it holds the control"),

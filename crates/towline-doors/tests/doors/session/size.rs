@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::talk::{FIRST, Talk};
 
-const INIT: &str = "POST /upload/init\n\n{\"filename\":\"a.bin\",\"chunk_size\":4,\"fingerprint\":\"f\"}";
+const INIT: &str = "POST /upload/init\n\n{\"filename\":\"a.bin\",\"size_unknown\":true,\"chunk_size\":4,\"fingerprint\":\"f\"}";
 
 fn declare(file_size: u64) -> String {
     format!("POST /upload/{FIRST}/size\n\n{{\"file_size\":{file_size}}}")
@@ -134,7 +134,7 @@ async fn a_stream_is_found_again_before_and_after_its_size_is_known() {
 #[tokio::test]
 async fn a_repeated_begin_of_a_stream_stays_the_same_one() {
     let talk = Talk::default();
-    let init = "POST /upload/init\nIdempotency-Key: once\n\n{\"filename\":\"a.bin\",\"chunk_size\":4}";
+    let init = "POST /upload/init\nIdempotency-Key: once\n\n{\"filename\":\"a.bin\",\"size_unknown\":true,\"chunk_size\":4}";
     talk.say(init).await;
     talk.say(declare(6)).await;
     let again = talk.say(init).await;

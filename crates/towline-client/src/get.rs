@@ -29,7 +29,7 @@ use notes::{Come, Header, Pieces};
 use partial::Partial;
 use target::Target;
 
-pub(crate) use notes::{piece_bytes, slots};
+pub(crate) use notes::piece_bytes;
 pub(crate) use reading::Job;
 
 /// How many bytes are collected for one write.

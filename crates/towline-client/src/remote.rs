@@ -85,13 +85,17 @@ pub struct Slot {
 impl Upload {
     /// The slots of a file of this size, in order. There is none when it has no bytes.
     pub fn slots(&self, total_bytes: u64) -> impl Iterator<Item = Slot> + use<> {
-        let part_bytes = self.part_bytes;
-        (1_u32..).map_while(move |number| {
-            let offset_bytes = u64::from(number - 1).checked_mul(part_bytes)?;
-            let size_bytes = part_bytes.min(total_bytes.checked_sub(offset_bytes)?);
-            (size_bytes > 0).then_some(Slot { number, offset_bytes, size_bytes })
-        })
+        slots(total_bytes, self.part_bytes)
     }
+}
+
+/// The slots of a file that is cut evenly, in order. There is none when it has no bytes.
+pub(crate) fn slots(total_bytes: u64, part_bytes: u64) -> impl Iterator<Item = Slot> {
+    (1_u32..).map_while(move |number| {
+        let offset_bytes = u64::from(number - 1).checked_mul(part_bytes)?;
+        let size_bytes = part_bytes.min(total_bytes.checked_sub(offset_bytes)?);
+        (size_bytes > 0).then_some(Slot { number, offset_bytes, size_bytes })
+    })
 }
 
 /// A part that the other end has.

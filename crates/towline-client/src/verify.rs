@@ -8,8 +8,8 @@ use towline_core::crc64::Joined;
 use towline_core::digest::{Algorithm, Digest, Digester};
 
 use crate::event::{Event, FileNumber, Watch};
-use crate::get::{Job, Options, piece_bytes, slots};
-use crate::remote::{Shelf, Slot};
+use crate::get::{Job, Options, piece_bytes};
+use crate::remote::{Shelf, Slot, slots};
 use crate::source::FileSource;
 use crate::trouble::Trouble;
 

@@ -1,5 +1,6 @@
 //! What an `ETag` says: sometimes the digest of what it names.
 
+use http::HeaderMap;
 use towline_core::digest::{Algorithm, Digest, Digester};
 
 /// The `ETag` of no bytes: their MD5.
@@ -14,6 +15,15 @@ pub fn bare(tag: &str) -> &str {
 pub fn md5_of(tag: &str) -> Option<[u8; 16]> {
     let digest = Digest::from_hex(Algorithm::Md5, tag)?;
     digest.bytes().try_into().ok()
+}
+
+/// The same of an answer, unless the bytes are encrypted: then the `ETag` only looks like a digest.
+pub fn md5_in(headers: &HeaderMap, tag: &str) -> Option<[u8; 16]> {
+    let is_hidden = headers
+        .get("x-amz-server-side-encryption")
+        .is_some_and(|encryption| encryption.as_bytes().starts_with(b"aws:kms"))
+        || headers.contains_key("x-amz-server-side-encryption-customer-algorithm");
+    md5_of(tag).filter(|_| !is_hidden)
 }
 
 /// The `ETag` of a completed multipart upload: the MD5 of its parts' MD5s, and their number. Nothing where a part's

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use towline_core::digest::{Algorithm, Computed};
 use towline_s3::multipart::crc64_of;
-use towline_s3::tag::md5_of;
+use towline_s3::tag::md5_in;
 use towline_s3::{Problem, Reply};
 
 use crate::remote::Proof;
@@ -35,15 +35,6 @@ pub(super) fn crc64_in(reply: &Reply) -> Option<u64> {
     reply.header(CRC64).and_then(crc64_of)
 }
 
-/// The MD5 that an `ETag` is, unless the bytes are encrypted: then it only looks like one.
-pub(super) fn md5_in(reply: &Reply, tag: &str) -> Option<[u8; 16]> {
-    let is_hidden = reply
-        .header("x-amz-server-side-encryption")
-        .is_some_and(|encryption| encryption.starts_with("aws:kms"))
-        || reply.header("x-amz-server-side-encryption-customer-algorithm").is_some();
-    md5_of(tag).filter(|_| !is_hidden)
-}
-
 /// Compares what the server says it has with what has passed.
 pub(super) fn compare(reply: &Reply, tag: &str, computed: &Computed) -> Result<(), Trouble> {
     let differs = || Trouble::passing("S3 has other bytes than those that were sent");
@@ -51,7 +42,7 @@ pub(super) fn compare(reply: &Reply, tag: &str, computed: &Computed) -> Result<(
         return if crc64 == computed.crc64 { Ok(()) } else { Err(differs()) };
     }
     let sent = computed.get(Algorithm::Md5);
-    match md5_in(reply, tag).zip(sent) {
+    match md5_in(&reply.headers, tag).zip(sent) {
         Some((stored, sent)) if sent.bytes() != stored => Err(differs()),
         Some(_) | None => Ok(()),
     }

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use towline_core::digest::{Algorithm, Digest};
 use towline_s3::multipart::head;
+use towline_s3::tag::md5_in;
 use towline_s3::{Call, Client, Problem, Reply};
 
 use super::complaint::Act;
@@ -61,7 +62,7 @@ fn of(reply: &Reply, key: &str) -> Result<Stored, Problem> {
     let decoded = |text: &str| BASE64_STANDARD.decode(text).ok();
     let told =
         DIGESTS.iter().find_map(|(name, algorithm)| Digest::new(*algorithm, decoded(reply.header(name)?)?));
-    let md5 = reply.tag().ok().and_then(|tag| proving::md5_in(reply, &tag));
+    let md5 = reply.tag().ok().and_then(|tag| md5_in(&reply.headers, &tag));
     let md5 = md5.and_then(|md5| Digest::new(Algorithm::Md5, md5.to_vec()));
     Ok(Stored {
         key: key.to_owned(),

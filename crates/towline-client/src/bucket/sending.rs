@@ -13,6 +13,7 @@ use http::Method;
 use towline_core::digest::{Algorithm, Computed};
 use towline_core::receipt::Voucher;
 use towline_s3::multipart::{Multipart, crc64_text};
+use towline_s3::tag::md5_in;
 use towline_s3::{Call, Client, Flow, Payload, Problem, Reply};
 
 use super::complaint::Act;
@@ -57,7 +58,7 @@ pub(super) async fn part(
         passed.computed().ok_or_else(|| Trouble::passing("S3 answered before it had all bytes"))?;
     let tag = reply.tag().map_err(|problem| bucket.trouble(&problem, Act::Send, &ticket.key))?;
     proving::compare(&reply, &tag, &computed)?;
-    let md5 = proving::md5_in(&reply, &tag);
+    let md5 = md5_in(&reply.headers, &tag);
     Ok(Landed { number: slot.number, size_bytes: slot.size_bytes, crc64: Some(computed.crc64), md5, tag })
 }
 

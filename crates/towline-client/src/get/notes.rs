@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::remote::{Slot, Stored};
+use crate::remote::{Slot, Stored, slots};
 
 /// How much is asked for at once: enough that a round trip does not count, and little enough to ask for again.
 const PIECE_BYTES_MIN: u64 = 8 * 1024 * 1024;
@@ -92,15 +92,6 @@ pub(super) fn parse(text: &str) -> Option<(Header, Pieces)> {
 
 pub(crate) fn piece_bytes(total_bytes: u64) -> u64 {
     total_bytes.div_ceil(PIECES_MAX).max(PIECE_BYTES_MIN).next_multiple_of(MIB)
-}
-
-/// The pieces of a file of this size, in order. There is none when it has no bytes.
-pub(crate) fn slots(total_bytes: u64, piece_bytes: u64) -> impl Iterator<Item = Slot> {
-    (1_u32..).map_while(move |number| {
-        let offset_bytes = u64::from(number - 1).checked_mul(piece_bytes)?;
-        let size_bytes = piece_bytes.min(total_bytes.checked_sub(offset_bytes)?);
-        (size_bytes > 0).then_some(Slot { number, offset_bytes, size_bytes })
-    })
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 use http::header::{CONTENT_TYPE, ETAG};
 use http::{HeaderValue, Method, Request};
 use towline_core::digest::{Algorithm, Computed};
+use towline_s3::tag::md5_in;
 
 use super::Server;
 use super::address::{in_query, parse_uri};
 use super::direct::Signed;
-use super::line::{Answer, host};
+use super::line::host;
 use super::problem::Problem;
-use super::wire::{self, crc64, md5};
+use super::wire::{self, crc64};
 use crate::remote::{Frames, Landed, Passing, Proof, Slot, Upload};
 use crate::trouble::Trouble;
 
@@ -85,20 +86,12 @@ impl Server {
         }
         let computed = passed(&passing)?;
         let tag = answer.header(ETAG.as_str()).unwrap_or_default().trim_matches('"').to_owned();
-        let known = stored_md5(&answer, &tag);
+        let known = md5_in(&answer.headers, &tag);
         if known.is_some() && known != computed_md5(&computed) {
             return Err(damaged(slot.number, host(&answer.uri)));
         }
         Ok(landed(slot, &computed, tag))
     }
-}
-
-/// The MD5 that the store tells; what it encrypts with keys of its own has tags of another kind.
-fn stored_md5(answer: &Answer, tag: &str) -> Option<[u8; 16]> {
-    let is_masked =
-        answer.header("x-amz-server-side-encryption").is_some_and(|text| text.starts_with("aws:kms"))
-            || answer.headers.contains_key("x-amz-server-side-encryption-customer-algorithm");
-    md5(tag).filter(|_| !is_masked)
 }
 
 fn digested(frames: Frames, proof: Proof) -> (Frames, Passing) {

@@ -10,6 +10,7 @@ use futures_util::stream::{self, BoxStream};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RANGE};
 use http::{HeaderValue, Method, Request};
 use towline_core::digest::{Algorithm, Digest};
+use towline_s3::multipart::crc64_of;
 
 use super::Server;
 use super::address::{in_path, resolve};
@@ -101,14 +102,10 @@ pub(super) fn known(answer: &Answer, (key, size_bytes): (&str, u64)) -> Stored {
         key: key.to_owned(),
         size_bytes,
         tag: text(ETAG.as_str()),
-        crc64: answer.header("x-amz-checksum-crc64nvme").and_then(base64_crc64),
+        crc64: answer.header("x-amz-checksum-crc64nvme").and_then(crc64_of),
         digest: answer.header("repr-digest").and_then(repr_digest),
         content_type: text(CONTENT_TYPE.as_str()),
     }
-}
-
-fn base64_crc64(text: &str) -> Option<u64> {
-    Some(u64::from_be_bytes(STANDARD.decode(text).ok()?.try_into().ok()?))
 }
 
 /// The first digest of RFC 9530's field that is known here.
@@ -194,8 +191,8 @@ mod tests {
 
     #[test]
     fn digests_of_the_whole_are_read() {
-        assert_eq!(base64_crc64("rosUhgp5mIg="), Some(0xae8b_1486_0a79_9888));
-        assert_eq!(base64_crc64("rosU"), None);
+        assert_eq!(crc64_of("rosUhgp5mIg="), Some(0xae8b_1486_0a79_9888));
+        assert_eq!(crc64_of("rosU"), None);
         let sha = "sha-256=:FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=:";
         for text in [sha.to_owned(), format!("unixsum=:AA==:, {sha}")] {
             assert_eq!(repr_digest(&text).unwrap().algorithm(), Algorithm::Sha256);

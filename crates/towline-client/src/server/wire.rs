@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use towline_core::digest::{Algorithm, Digest};
 use towline_core::receipt::Voucher;
+use towline_s3::tag::md5_of;
 
 use super::problem::printable;
 use crate::remote::{self, Landed, Order, Proof, Ticket, Upload, Whole};
@@ -274,8 +275,7 @@ pub(super) fn crc64(hex: &str) -> Option<u64> {
 
 /// Of an `ETag` that has the form of one.
 pub(super) fn md5(tag: &str) -> Option<[u8; 16]> {
-    let digest = Digest::from_hex(Algorithm::Md5, tag.trim_matches('"'))?;
-    digest.bytes().try_into().ok()
+    md5_of(tag.trim_matches('"'))
 }
 
 #[cfg(test)]

@@ -146,16 +146,7 @@ impl Connection {
             let read = self.read(&mut client, &mut held).await;
             let read_bytes = match read {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) => {
-                    lane.send(held.split().freeze()).await;
-                    lane.close().await;
-                    return Cut::Never;
-                }
-                Err(_) => {
-                    lane.send(held.split().freeze()).await;
-                    lane.break_off().await;
-                    return Cut::Never;
-                }
+                ended => return last(lane, held, ended.is_err()).await,
             };
             self.ends.tally.up_bytes.add(read_bytes as u64);
             if self.befall(read_bytes) == Cut::Now {
@@ -204,16 +195,7 @@ impl Connection {
             let read_bytes = match self.read(&mut server, &mut held).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) if self.state().exchange.end_downward() => return self.swallow(),
-                Ok(None) => {
-                    lane.send(held.split().freeze()).await;
-                    lane.close().await;
-                    return Cut::Never;
-                }
-                Err(_) => {
-                    lane.send(held.split().freeze()).await;
-                    lane.break_off().await;
-                    return Cut::Never;
-                }
+                ended => return last(lane, held, ended.is_err()).await,
             };
             self.ends.tally.down_bytes.add(read_bytes as u64);
             if self.befall(read_bytes) == Cut::Now {
@@ -336,4 +318,15 @@ async fn both(
 fn reset(stream: &TcpStream) {
     // A stream that cannot be told so is closed, which its end takes for a cut just as well.
     stream.set_zero_linger().ok();
+}
+
+/// Passes on what is held of an end that says no more, and that it does not.
+async fn last(mut lane: Lane<'_>, mut held: BytesMut, is_broken: bool) -> Cut {
+    lane.send(held.split().freeze()).await;
+    if is_broken {
+        lane.break_off().await;
+    } else {
+        lane.close().await;
+    }
+    Cut::Never
 }
